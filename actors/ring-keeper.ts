@@ -1,0 +1,114 @@
+import type { Ref } from '../bus/bus.ts'
+import { membershipEpoch, ringMembers } from '../model/membership.ts'
+import { ringOf } from '../model/ring.ts'
+import type { Behaviour, Context } from '../runtime/actor.ts'
+import type { BucketTable } from './bucket-table.ts'
+import type { ClusterShape, SeenMember } from './gossip-protocol.ts'
+import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
+import { type HostView, isReachable, type RingView } from './ring-view.ts'
+import type { SystemResources } from './system-resources.ts'
+
+type KeeperContext = Context<RingKeeperMessage, SystemResources>
+
+interface Subscription {
+  readonly to: Ref<RingNews>
+  untilMs: number
+}
+
+interface KeeperState {
+  view: RingView | undefined
+  cluster: ClusterShape | undefined
+  table: BucketTable
+  /** Which owners were computed last, since hosts' states change far more often than the ring. */
+  owned: string
+  revisions: number
+  readonly subscriptions: Map<string, Subscription>
+}
+
+const subscriptionsMax = 1024
+
+/** Turns the members into the ring, and hands it to whoever subscribed: coordinators, doors, the transfer agent. */
+export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, SystemResources> = {
+  kind: 'ring-keeper',
+
+  start() {
+    return { view: undefined, cluster: undefined, table: {}, owned: '', revisions: 0, subscriptions: new Map() }
+  },
+
+  receive(state, message, context) {
+    switch (message.kind) {
+      case 'members':
+        state.cluster = message.cluster
+        return takeMembers(state, message.cluster, message.members, context)
+      case 'buckets':
+        state.table = message.table
+        return publish(state, { kind: 'buckets', table: message.table }, context)
+      case 'subscribe':
+        return subscribe(state, message, context)
+      case 'describe-cluster':
+        if (state.view === undefined || state.cluster === undefined) return
+        context.send(message.replyTo, {
+          kind: 'cluster',
+          cluster: state.cluster,
+          view: state.view,
+          table: state.table,
+          defaults: context.resources.defaults
+        })
+    }
+  },
+
+  summary: state => ({ epoch: state.view?.epoch ?? null, hosts: state.view?.hosts.length ?? 0, subscribers: state.subscriptions.size })
+}
+
+function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonly SeenMember[], context: KeeperContext): void {
+  // Who joins and falls silent is left out: writes must not wait for it.
+  const known = members.filter(member => member.standing !== 'joining' || isReachable({ state: member.seenState }))
+  const present = ringMembers(known, 'present')
+  const future = ringMembers(known, 'future')
+  if (present.length === 0) return
+  const names = new Set([...present, ...future].map(member => member.name))
+  const hosts = known.filter(member => names.has(member.name)).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const epoch = membershipEpoch(known)
+  const indexOf = new Map(hosts.map((host, index) => [host.name, index] as const))
+  const shape = { partitions: cluster.partitions, replicas: cluster.replicas }
+  const indices = (lists: readonly (readonly string[])[]) => lists.map(list => list.map(name => indexOf.get(name) ?? -1))
+  const isMoving = present.length !== future.length || present.some((member, index) => member !== future[index])
+  const isSame = state.view !== undefined && state.owned === epoch
+  state.owned = epoch
+  state.revisions++
+  state.view = {
+    cluster: context.resources.clusterName,
+    epoch,
+    revision: `${context.incarnation}-${state.revisions}`,
+    ...shape,
+    hosts: hosts.map(hostViewOf),
+    owners: isSame && state.view !== undefined ? state.view.owners : indices(ringOf(present, shape).owners),
+    future: isSame && state.view !== undefined ? state.view.future : isMoving ? indices(ringOf(future, shape).owners) : []
+  }
+  publish(state, { kind: 'ring', view: state.view }, context)
+}
+
+function hostViewOf(member: SeenMember): HostView {
+  const { name, uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, seen } = member
+  return { name, uid, incarnation, state: member.seenState, dc, zone, weight, threads, pid, http, nats, version, isBack, seen }
+}
+
+function publish(state: KeeperState, news: RingNews, context: KeeperContext): void {
+  const nowMs = context.now()
+  for (const [id, subscription] of state.subscriptions) {
+    if (subscription.untilMs < nowMs) state.subscriptions.delete(id)
+    else context.signal(subscription.to, news)
+  }
+}
+
+function subscribe(state: KeeperState, message: Extract<RingKeeperMessage, { kind: 'subscribe' }>, context: KeeperContext): void {
+  const { replyTo, have } = message
+  const id = `${replyTo.address}/${replyTo.correlation}`
+  if (!state.subscriptions.has(id) && state.subscriptions.size >= subscriptionsMax) {
+    return context.log.warn({ id, limit: subscriptionsMax }, 'too many subscribe to the ring: refused')
+  }
+  state.subscriptions.set(id, { to: replyTo, untilMs: context.now() + 2 * ringLeaseMs })
+  if (state.view === undefined || state.view.revision === have) return
+  context.signal(replyTo, { kind: 'ring', view: state.view })
+  context.signal(replyTo, { kind: 'buckets', table: state.table })
+}

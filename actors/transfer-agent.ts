@@ -1,0 +1,208 @@
+import { addressOf, type Ref } from '../bus/bus.ts'
+import type { Fault } from '../model/fault.ts'
+import type { Key } from '../model/key.ts'
+import type { Behaviour, Context } from '../runtime/actor.ts'
+import type { BucketTable } from './bucket-table.ts'
+import type { GossipMessage } from './gossip-protocol.ts'
+import { preferenceOf } from './ring-index.ts'
+import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
+import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
+import type { SystemResources } from './system-resources.ts'
+import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+
+type TransferMessage =
+  | VnodeReply
+  | { readonly kind: 'ring'; readonly view: RingView }
+  | { readonly kind: 'buckets'; readonly table: BucketTable }
+  | { readonly kind: 'renew' }
+  | { readonly kind: 'retry'; readonly run: number }
+
+type TransferContext = Context<TransferMessage, SystemResources>
+
+/** One source to be read to its end. */
+interface Run {
+  /** New with each fetch, so that late replies to an earlier one find nothing. */
+  id: number
+  readonly partition: number
+  readonly source: HostView
+  after: Key | undefined
+  /** Pairs of the page under way that are not stored here yet; −1: the page has not come. */
+  outstanding: number
+  next: Key | undefined
+  attempt: number
+}
+
+interface TransferState {
+  view: RingView | undefined
+  /** Epoch for which the runs were made. */
+  epoch: string
+  waiting: Run[]
+  readonly active: Map<number, Run>
+  /** partition/uid of sources read to their end. */
+  readonly through: Set<string>
+  nextRun: number
+  pairs: number
+  hasArrived: boolean
+}
+
+const runsAtOnce = 4
+const pairsPerPage = 200
+const attemptMs = 5_000
+const slots = 2
+
+/**
+ * Fetches what a joining host will own from those that own it now; when all has arrived, the host takes its place on the ring.
+ * Writes reach this host meanwhile, too, and count towards a quorum of its future peers.
+ */
+export const transferAgent: Behaviour<TransferState, TransferMessage, undefined, SystemResources> = {
+  kind: 'transfer-agent',
+
+  start(_, context) {
+    subscribe(undefined, context)
+    return { view: undefined, epoch: '', waiting: [], active: new Map(), through: new Set(), nextRun: 1, pairs: 0, hasArrived: false }
+  },
+
+  receive(state, message, context) {
+    switch (message.kind) {
+      case 'ring':
+        state.view = message.view
+        return plan(state, context)
+      case 'buckets':
+        return
+      case 'renew':
+        return subscribe(state.view, context)
+      case 'retry': {
+        const run = state.active.get(message.run)
+        if (run !== undefined) fetch(state, run, context)
+        return
+      }
+      default: {
+        const run = state.active.get(Math.floor(context.correlation / slots))
+        if (run !== undefined) replied(state, run, message, context)
+      }
+    }
+  },
+
+  undelivered(state, _reason, context) {
+    const run = state.active.get(Math.floor(context.correlation / slots))
+    if (run !== undefined) later(run, context)
+  },
+
+  summary: state => ({ waiting: state.waiting.length, active: state.active.size, pairs: state.pairs })
+}
+
+function subscribe(view: RingView | undefined, context: TransferContext): void {
+  const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
+  context.signal(keeper, { kind: 'subscribe', have: view?.revision ?? '', replyTo: context.replyRef<RingNews>(0) })
+  context.after(ringLeaseMs, { kind: 'renew' })
+}
+
+/** Sources of each partition that this host will own and does not own: those whose place it takes, else all that own it now. */
+function plan(state: TransferState, context: TransferContext): void {
+  const { view } = state
+  const self = view?.hosts.find(host => host.name === context.host)
+  if (view === undefined || self?.state !== 'joining' || view.future.length === 0) return
+  // Only when every host sends this one its share of the writes: else one could slip past both the copy and the tail.
+  if (view.hosts.some(host => isReachable(host) && host.seen !== self.seen)) return
+  const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host)))
+  if (state.epoch !== view.epoch || isStuck) {
+    state.epoch = view.epoch
+    state.waiting = []
+    state.active.clear()
+    for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, view.hosts.indexOf(self))
+  }
+  proceed(state, context)
+}
+
+function addRuns(state: TransferState, view: RingView, partition: number, self: number): void {
+  const present = preferenceOf(view.owners, partition, view.replicas)
+  const future = preferenceOf(view.future, partition, view.replicas)
+  if (!future.includes(self)) return
+  const displaced = present.filter(index => !future.includes(index))
+  const reachable = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? []).filter(isReachable)
+  const preferred = reachable(displaced)
+  for (const source of preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)) {
+    if (state.through.has(`${partition}/${source.uid}`)) continue
+    state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
+  }
+}
+
+function proceed(state: TransferState, context: TransferContext): void {
+  while (state.active.size < runsAtOnce) {
+    const run = state.waiting.pop()
+    if (run === undefined) break
+    fetch(state, run, context)
+  }
+  if (state.active.size > 0 || state.hasArrived) return
+  state.hasArrived = true
+  context.log.info({ pairs: state.pairs }, 'all that this host will own has arrived')
+  const agent: Ref<GossipMessage> = { address: addressOf(context.thread, 'gossip-agent'), correlation: 0, incarnation: 0 }
+  context.signal(agent, { kind: 'arrived' })
+}
+
+function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
+  return { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }
+}
+
+function fetch(state: TransferState, run: Run, context: TransferContext): void {
+  state.active.delete(run.id)
+  run.id = state.nextRun++
+  state.active.set(run.id, run)
+  run.outstanding = -1
+  run.attempt++
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots)
+  context.send(vnodeOf(run.source, run.partition), { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo }, attemptMs)
+  watch(run, context)
+}
+
+/** Look again when the attempt should be over. */
+function watch(run: Run, context: TransferContext): void {
+  context.after(attemptMs + 500 * run.attempt, { kind: 'retry', run: run.id })
+}
+
+function later(run: Run, context: TransferContext): void {
+  context.after(Math.min(200 * 2 ** run.attempt, attemptMs), { kind: 'retry', run: run.id })
+}
+
+function replied(state: TransferState, run: Run, reply: VnodeReply, context: TransferContext): void {
+  switch (reply.kind) {
+    case 'page':
+      if (run.outstanding !== -1) return
+      return take(state, run, reply, context)
+    case 'stored':
+      if (run.outstanding > 0 && --run.outstanding === 0) turnPage(state, run, context)
+      return
+    case 'failed':
+      return failed(run, reply.fault, context)
+    default:
+  }
+}
+
+function take(state: TransferState, run: Run, page: Extract<VnodeReply, { kind: 'page' }>, context: TransferContext): void {
+  const self = state.view?.hosts.find(host => host.name === context.host)
+  if (self === undefined) return
+  run.next = page.next
+  run.outstanding = page.pairs.length
+  state.pairs += page.pairs.length
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots + 1)
+  for (const { key, siblings } of page.pairs) {
+    context.send(vnodeOf(self, run.partition), { kind: 'replicate', key, siblings, resolver: 'siblings', durability: 'flushed', replyTo }, attemptMs)
+  }
+  if (page.pairs.length === 0) turnPage(state, run, context)
+}
+
+function turnPage(state: TransferState, run: Run, context: TransferContext): void {
+  run.attempt = 0
+  if (run.next !== undefined) {
+    run.after = run.next
+    return fetch(state, run, context)
+  }
+  state.through.add(`${run.partition}/${run.source.uid}`)
+  state.active.delete(run.id)
+  proceed(state, context)
+}
+
+function failed(run: Run, why: Fault, context: TransferContext): void {
+  context.log.warn({ partition: run.partition, source: run.source.name, code: why.code }, `transfer is delayed: ${why.detail}`)
+  later(run, context)
+}

@@ -1,0 +1,266 @@
+import type { Message, Ref } from '../bus/bus.ts'
+import type { MessageCodec, Reader, Writer } from '../bus/codec.ts'
+import { type CausalContext, readContext } from '../model/causal-context.ts'
+import { dotsLength, writeDots } from '../model/dot-codec.ts'
+import type { Key } from '../model/key.ts'
+import type { ConsistencyLevel } from '../model/quorum.ts'
+import type { Durability } from '../storage/store.ts'
+import type { DeleteRequest, GetRequest, Got, PutRequest, QuorumOptions, Receipt, Strength, Written } from './coordinator-protocol.ts'
+import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+
+/**
+ * The hot messages' bytes, laid by hand; all others travel as msgpack. Tags are for ever.
+ * What a later version adds goes behind the last field, where an earlier one does not look.
+ */
+const levels: readonly (ConsistencyLevel | undefined)[] = [undefined, 'one', 'quorum', 'all', 'local_quorum', 'each_quorum']
+const strengths: readonly Strength[] = ['weak', 'sloppy', 'strong']
+const durabilities: readonly Durability[] = ['committed', 'flushed']
+const resolvers: readonly Resolver[] = ['siblings', 'last-write-wins']
+
+const flagNumbers = 1
+const flagStrict = 2
+const flagReceipt = 4
+const flagContext = 1
+const flagCreate = 2
+const flagConditions = 4
+/** Until the envelope's reference is put in its place. */
+const noReplyTo = undefined as unknown as Ref<Message>
+
+function at<T>(list: readonly T[], index: number, reader: Reader): T {
+  if (index >= list.length) reader.fail(`there is no choice ${index} of ${list.length}`)
+  return list[index] as T
+}
+
+function writeOptions(options: QuorumOptions, writer: Writer): void {
+  const hasNumbers = options.replicas !== undefined || options.primaries !== undefined || options.durable !== undefined
+  writer.u8(
+    (hasNumbers ? flagNumbers : 0) |
+      (options.sloppy === false ? flagStrict : 0) |
+      (options.receipt === true ? flagReceipt : 0) |
+      (levels.indexOf(options.level) << 3) |
+      ((options.durability === undefined ? 0 : durabilities.indexOf(options.durability) + 1) << 6)
+  )
+  if (!hasNumbers) return
+  writer.u8(options.replicas ?? 0)
+  writer.u8(options.primaries ?? 0)
+  writer.u8(options.durable ?? 0)
+}
+
+const optionsByFlags: (QuorumOptions | undefined)[] = new Array(256).fill(undefined)
+
+function readOptions(reader: Reader): QuorumOptions {
+  const flags = reader.u8()
+  const known = optionsByFlags[flags]
+  if (known !== undefined) return known
+  const durability = flags >> 6
+  const options = {
+    level: at(levels, (flags >> 3) & 7, reader),
+    durability: durability === 0 ? undefined : at(durabilities, durability - 1, reader),
+    sloppy: (flags & flagStrict) === 0,
+    receipt: (flags & flagReceipt) !== 0
+  }
+  if ((flags & flagNumbers) === 0) {
+    optionsByFlags[flags] = Object.freeze(options)
+    return options
+  }
+  return { ...options, replicas: reader.u8() || undefined, primaries: reader.u8() || undefined, durable: reader.u8() || undefined }
+}
+
+function writeContext(context: CausalContext, writer: Writer): void {
+  const bytes = dotsLength(context.vector) + dotsLength(context.cloud)
+  const start = writer.reserve(bytes)
+  writeDots(writer.buffer, writeDots(writer.buffer, start, context.vector), context.cloud)
+}
+
+function readContextFrom(reader: Reader): CausalContext {
+  const cursor = { bytes: reader.buffer.subarray(0, reader.end), at: reader.position }
+  const context = readContext(cursor)
+  reader.position = cursor.at
+  return context
+}
+
+function writeReply(reply: { strength: Strength; answered: number; epoch: string; receipt: Receipt | undefined }, writer: Writer): void {
+  writer.u8(strengths.indexOf(reply.strength) | (reply.receipt === undefined ? 0 : 4))
+  writer.u8(reply.answered)
+  writer.latin1(reply.epoch)
+  if (reply.receipt !== undefined) writer.utf8(JSON.stringify(reply.receipt))
+}
+
+function readReply(reader: Reader): { strength: Strength; answered: number; epoch: string; receipt: Receipt | undefined } {
+  const flags = reader.u8()
+  const strength = at(strengths, flags & 3, reader)
+  const answered = reader.u8()
+  const epoch = reader.latin1()
+  return { strength, answered, epoch, receipt: (flags & 4) === 0 ? undefined : (JSON.parse(reader.utf8()) as Receipt) }
+}
+
+const get: MessageCodec<GetRequest> = {
+  tag: 1,
+  kind: 'get',
+  write(message, writer) {
+    writer.latin1(message.key)
+    writeOptions(message.options, writer)
+    writer.u8(message.hops)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    const options = readOptions(reader)
+    return { kind: 'get', key, options, hops: reader.u8(), replyTo: noReplyTo }
+  }
+}
+
+const put: MessageCodec<PutRequest> = {
+  tag: 2,
+  kind: 'put',
+  write(message, writer) {
+    const hasConditions = message.ifMatch !== '' || message.ttlSeconds !== 0
+    writer.latin1(message.key)
+    writeOptions(message.options, writer)
+    writer.u8(message.hops)
+    writer.u8((message.context === undefined ? 0 : flagContext) | (message.mode === 'create' ? flagCreate : 0) | (hasConditions ? flagConditions : 0))
+    if (message.context !== undefined) writeContext(message.context, writer)
+    if (hasConditions) {
+      writer.latin1(message.ifMatch)
+      writer.varint(message.ttlSeconds)
+    }
+    writer.utf8(message.contentType)
+    writer.bytes(message.value)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    const options = readOptions(reader)
+    const hops = reader.u8()
+    const flags = reader.u8()
+    const context = (flags & flagContext) === 0 ? undefined : readContextFrom(reader)
+    const hasConditions = (flags & flagConditions) !== 0
+    return {
+      kind: 'put',
+      key,
+      options,
+      hops,
+      context,
+      mode: (flags & flagCreate) === 0 ? 'put' : 'create',
+      ifMatch: hasConditions ? reader.latin1() : '',
+      ttlSeconds: hasConditions ? reader.varint() : 0,
+      contentType: reader.utf8(),
+      value: reader.bytes(),
+      replyTo: noReplyTo
+    }
+  }
+}
+
+const del: MessageCodec<DeleteRequest> = {
+  tag: 3,
+  kind: 'delete',
+  write(message, writer) {
+    writer.latin1(message.key)
+    writeOptions(message.options, writer)
+    writer.u8(message.hops)
+    writer.latin1(message.ifMatch)
+    writer.u8(message.context === undefined ? 0 : flagContext)
+    if (message.context !== undefined) writeContext(message.context, writer)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    const options = readOptions(reader)
+    const hops = reader.u8()
+    const ifMatch = reader.latin1()
+    const context = (reader.u8() & flagContext) === 0 ? undefined : readContextFrom(reader)
+    return { kind: 'delete', key, options, hops, ifMatch, context, replyTo: noReplyTo }
+  }
+}
+
+const got: MessageCodec<Got> = {
+  tag: 4,
+  kind: 'got',
+  write(message, writer) {
+    writeReply(message, writer)
+    writer.bytes(message.siblings)
+  },
+  read(reader) {
+    const { strength, answered, epoch, receipt } = readReply(reader)
+    return { kind: 'got', strength, answered, epoch, receipt, siblings: reader.bytes() }
+  }
+}
+
+const written: MessageCodec<Written> = {
+  tag: 5,
+  kind: 'written',
+  write(message, writer) {
+    writeReply(message, writer)
+    writeContext(message.context, writer)
+  },
+  read(reader) {
+    const { strength, answered, epoch, receipt } = readReply(reader)
+    return { kind: 'written', strength, answered, epoch, receipt, context: readContextFrom(reader) }
+  }
+}
+
+const replicate: MessageCodec<Extract<VnodeMessage, { kind: 'replicate' }>> = {
+  tag: 6,
+  kind: 'replicate',
+  write(message, writer) {
+    writer.latin1(message.key)
+    writer.u8(resolvers.indexOf(message.resolver) | (durabilities.indexOf(message.durability) << 4))
+    writer.bytes(message.siblings)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    const flags = reader.u8()
+    return {
+      kind: 'replicate',
+      key,
+      resolver: at(resolvers, flags & 15, reader),
+      durability: at(durabilities, flags >> 4, reader),
+      siblings: reader.bytes(),
+      replyTo: noReplyTo
+    }
+  }
+}
+
+const stored: MessageCodec<Extract<VnodeReply, { kind: 'stored' }>> = {
+  tag: 7,
+  kind: 'stored',
+  write(message, writer) {
+    writer.u8(durabilities.indexOf(message.durability))
+  },
+  read(reader) {
+    return { kind: 'stored', durability: at(durabilities, reader.u8(), reader) }
+  }
+}
+
+const compare: MessageCodec<Extract<VnodeMessage, { kind: 'compare' }>> = {
+  tag: 8,
+  kind: 'compare',
+  write(message, writer) {
+    writer.latin1(message.key)
+    writer.f64(message.digest)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    return { kind: 'compare', key, digest: reader.f64(), replyTo: noReplyTo }
+  }
+}
+
+const same: MessageCodec<Extract<VnodeReply, { kind: 'same' }>> = {
+  tag: 9,
+  kind: 'same',
+  write() {},
+  read() {
+    return { kind: 'same' }
+  }
+}
+
+const record: MessageCodec<Extract<VnodeReply, { kind: 'record' }>> = {
+  tag: 10,
+  kind: 'record',
+  write(message, writer) {
+    writer.bytes(message.siblings)
+  },
+  read(reader) {
+    return { kind: 'record', siblings: reader.bytes() }
+  }
+}
+
+/** For `codecRegistry`, on every bus of the store and its clients. */
+export const wireCodecs: readonly MessageCodec<never>[] = [get, put, del, got, written, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]

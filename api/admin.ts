@@ -1,0 +1,202 @@
+import { type BucketProperties, bucketPropertiesOf, propertiesOf } from '../actors/bucket-table.ts'
+import type { BucketReply, GossipMessage } from '../actors/gossip-protocol.ts'
+import type { HostMessage, HostReply } from '../actors/host-protocol.ts'
+import type { RingKeeperMessage, RingKeeperReply } from '../actors/ring-keeper-protocol.ts'
+import type { RingView } from '../actors/ring-view.ts'
+import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
+import { fault, isFault } from '../model/fault.ts'
+import { bucketFault, keyFault, keyOf } from '../model/key.ts'
+import type { ActorDescription } from '../runtime/actor.ts'
+import { type Explanation, explainKey } from './admin-explain.ts'
+import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
+import { badRequest, errorOf } from './client/errors.ts'
+import type { StoreCore } from './client/store-core.ts'
+
+/** One host as `/api/v1/cluster` shows it. */
+export interface HostShown {
+  readonly name: string
+  readonly uid: number
+  readonly incarnation: number
+  readonly state: string
+  readonly dc: string
+  readonly zone: string
+  readonly weight: number
+  readonly pid: number
+  readonly http: string
+  readonly nats: string
+  /** Replicas of partitions that it owns. */
+  readonly partitions: number
+  readonly version: string
+}
+
+export interface ClusterShown {
+  readonly cluster: string
+  readonly cluster_id: string
+  readonly epoch: string
+  readonly datacenters: readonly string[]
+  readonly hosts: readonly HostShown[]
+  /** Staged changes; null where there are none. */
+  readonly plan: null
+}
+
+export interface RingShown {
+  readonly epoch: string
+  readonly partitions: number
+  readonly replicas: number
+  /** For each partition its preference list by host name, in order. */
+  readonly owners: readonly (readonly string[])[]
+}
+
+const timeoutMsDefault = 2_000
+const metricsTimeoutMs = 5_000
+
+/** What the console, the command line and the HTTP door ask of a cluster beside its data. All of it may reject with a `StoreError`. */
+export class Admin {
+  readonly #core: StoreCore
+  readonly #host: string
+  readonly #timeoutMs: number
+
+  /** @param host the one whose ring keeper, gossip agent and inspector are asked: the door's own */
+  constructor(options: { readonly core: StoreCore; readonly host: string; readonly timeoutMs?: number | undefined }) {
+    this.#core = options.core
+    this.#host = options.host
+    this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
+  }
+
+  async cluster(): Promise<ClusterShown> {
+    const { cluster, view } = await this.#describe()
+    const owned = new Array<number>(view.hosts.length).fill(0)
+    for (const owners of view.owners) for (const index of owners) owned[index] = (owned[index] ?? 0) + 1
+    return {
+      cluster: view.cluster,
+      cluster_id: cluster.id,
+      epoch: view.epoch,
+      datacenters: [...new Set(view.hosts.map(host => host.dc))].sort(),
+      hosts: view.hosts.map(({ name, uid, incarnation, state, dc, zone, weight, pid, http, nats, version }, index) => ({
+        name,
+        uid,
+        incarnation,
+        state,
+        dc,
+        zone,
+        weight,
+        pid,
+        http,
+        nats,
+        partitions: owned[index]!,
+        version
+      })),
+      plan: null
+    }
+  }
+
+  async ring(): Promise<RingShown> {
+    const { view } = await this.#describe()
+    return ringShown(view)
+  }
+
+  /** @param host default: the door's own */
+  async actors(host: string = this.#host): Promise<{ readonly host: string; readonly tree: ActorDescription }> {
+    const known = this.#view().hosts
+    if (host !== this.#host && !known.some(one => one.name === host)) {
+      throw errorOf(fault('not_found', `there is no host ${JSON.stringify(host.slice(0, 64))}: there are ${known.map(one => one.name).join(', ')}`))
+    }
+    const reply = await this.#ask<HostMessage, HostReply>(host, 'main', 'host', { kind: 'describe-host' }, this.#timeoutMs)
+    if (reply.kind !== 'host-description') throw unexpected(reply)
+    return { host: reply.host, tree: reply.tree }
+  }
+
+  /** Prometheus text of this host. */
+  async metrics(): Promise<string> {
+    const reply = await this.#ask<HostMessage, HostReply>(this.#host, 'main', 'host', { kind: 'collect-metrics' }, metricsTimeoutMs)
+    if (reply.kind !== 'host-metrics') throw unexpected(reply)
+    return reply.text
+  }
+
+  /** What each replica holds of one key; a replica that does not answer is shown as such. */
+  async explain(bucket: string, key: Uint8Array): Promise<Explanation> {
+    const wrong = bucketFault(bucket) ?? keyFault(key.length)
+    if (wrong !== undefined) throw errorOf(wrong)
+    const { view, table, defaults } = await this.#describe()
+    return explainKey(this.#core, view, keyOf(bucket, key), propertiesOf(table, bucket, defaults).n, this.#timeoutMs)
+  }
+
+  async bucket(bucket: string): Promise<BucketProperties> {
+    checkBucket(bucket)
+    const { table, defaults } = await this.#describe()
+    return propertiesOf(table, bucket, defaults)
+  }
+
+  /** Names of the buckets that were given properties. */
+  async buckets(): Promise<readonly string[]> {
+    const { table } = await this.#describe()
+    return Object.keys(table).sort()
+  }
+
+  /**
+   * Set some properties; the others stay. They reach the other hosts by gossip, within moments.
+   * @param input as a user sent it
+   * @returns all properties, as they are now
+   */
+  async setBucket(bucket: string, input: unknown): Promise<BucketProperties> {
+    checkBucket(bucket)
+    const { table, defaults } = await this.#describe()
+    const before = propertiesOf(table, bucket, defaults)
+    const properties = bucketPropertiesOf(input, before.n)
+    if (isFault(properties)) throw errorOf(properties)
+    const all = { ...before, ...properties }
+    // A smaller n alone must not leave an r or w behind that no request could meet.
+    for (const name of ['r', 'w'] as const) {
+      if (all[name] > all.n) throw badRequest(`bucket property ${name} is ${all[name]}, more than n (${all.n}): set it too`)
+    }
+    const reply = await this.#ask<GossipMessage, BucketReply>(
+      this.#host,
+      'system',
+      'gossip-agent',
+      { kind: 'set-bucket', bucket, properties },
+      this.#timeoutMs
+    )
+    if (reply.kind !== 'bucket-set') throw unexpected(reply)
+    return all
+  }
+
+  keys(query: KeysQuery): Promise<KeysPage> {
+    return listKeys(this.#core, query)
+  }
+
+  #view(): RingView {
+    const view = this.#core.view
+    if (view === undefined) throw errorOf(fault('unavailable', 'the ring is not known yet: try again in a moment'))
+    return view
+  }
+
+  #describe(): Promise<RingKeeperReply> {
+    return this.#ask<RingKeeperMessage, RingKeeperReply>(this.#host, 'system', 'ring-keeper', { kind: 'describe-cluster' }, this.#timeoutMs)
+  }
+
+  #ask<M extends Message, R extends Message>(host: string, thread: string, actor: string, message: WithoutReply<M>, timeoutMs: number): Promise<R> {
+    const to: Ref<never> = { address: addressOf(threadAddressOf(host, thread), actor), correlation: 0, incarnation: 0 }
+    return this.#core.ask<R>(to, message as { readonly kind: string }, timeoutMs)
+  }
+}
+
+type WithoutReply<M> = M extends unknown ? Omit<M, 'replyTo'> : never
+
+export function ringShown(view: RingView): RingShown {
+  const names = view.hosts.map(host => host.name)
+  return {
+    epoch: view.epoch,
+    partitions: view.partitions,
+    replicas: view.replicas,
+    owners: view.owners.map(owners => owners.map(index => names[index]!))
+  }
+}
+
+function checkBucket(bucket: string): void {
+  const wrong = bucketFault(bucket)
+  if (wrong !== undefined) throw errorOf(wrong)
+}
+
+function unexpected(reply: Message): Error {
+  return errorOf(fault('internal', `an actor answered with ${JSON.stringify(reply.kind)}, which was not asked`))
+}

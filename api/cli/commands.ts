@@ -1,0 +1,18 @@
+import type { CommandEntry } from './command-line.ts'
+
+/** The commands that talk to a running cluster. Each module is loaded when it is called, so that the command starts at once. */
+export const clusterCommands: readonly CommandEntry[] = Object.freeze([
+  { name: 'get', summary: 'print the value of a key', load: () => import('./commands/get.ts') },
+  { name: 'put', summary: 'store a value under a key', load: () => import('./commands/put.ts') },
+  { name: 'delete', summary: 'delete a key', load: () => import('./commands/delete.ts') },
+  { name: 'keys', summary: 'list the keys of a bucket', load: () => import('./commands/keys.ts') },
+  { name: 'watch', summary: 'print writes as they are accepted', load: () => import('./commands/watch.ts') },
+  { name: 'import', summary: 'store the pairs of an NDJSON file', load: () => import('./commands/import.ts') },
+  { name: 'export', summary: 'print all pairs of a bucket as NDJSON', load: () => import('./commands/export.ts') },
+  { name: 'status', summary: 'show on one screen how the cluster is', load: () => import('./commands/status.ts') },
+  { name: 'hosts', summary: 'list the hosts', load: () => import('./commands/hosts.ts') },
+  { name: 'ring', summary: 'show which hosts own what', load: () => import('./commands/ring.ts') },
+  { name: 'actors', summary: 'show a host’s tree of actors', load: () => import('./commands/actors.ts') },
+  { name: 'explain', summary: 'show what each replica holds of a key', load: () => import('./commands/explain.ts') },
+  { name: 'bucket', summary: 'get or set the properties of a bucket', load: () => import('./commands/bucket.ts') }
+])

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto'
+import { wireCodecs } from '../../actors/wire.ts'
+import { codecRegistry } from '../../bus/codec.ts'
+import { NatsBus } from '../../bus/nats-bus.ts'
+import { clientThread, subjectScheme } from '../../bus/subject.ts'
+import { fault } from '../../model/fault.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
+import { clientSettings, type ClientSettings, type ConnectOptions } from './client-options.ts'
+import { errorOf } from './errors.ts'
+import { connectError, NatsDesk } from './nats-desk.ts'
+import { RingSource } from './ring-source.ts'
+import { StoreCore } from './store-core.ts'
+import { Store } from './store.ts'
+
+const ringTimeoutMs = 1_000
+
+/**
+ * Connect to a cluster: resolves once a server has answered and the ring is known. Reconnects by itself from then on.
+ * @throws {StoreError} `bad_request`: an option is wrong; `unauthorized`; `unavailable` or `timeout`: no cluster answers there
+ */
+export async function connect(options: ConnectOptions): Promise<Store> {
+  const settings = clientSettings(options)
+  const opened: { close(): unknown }[] = []
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const detail = `${settings.servers.join(', ')}: no ring of a cluster named ${settings.cluster} within ${settings.connectTimeoutMs} ms`
+      reject(errorOf(fault('timeout', detail)))
+    }, settings.connectTimeoutMs)
+  })
+  try {
+    return await Promise.race([open(settings, opened), late])
+  } catch (error) {
+    // Whatever opens after this closes at once.
+    opened.push = (...more) => more.map(each => void each.close()).length
+    for (const each of opened) await each.close()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function open(settings: ClientSettings, opened: { close(): unknown }[]): Promise<Store> {
+  const { servers, user, password, cluster } = settings
+  const desk = await NatsDesk.connect({ servers, cluster, user, password })
+  opened.push(desk)
+  const bus = await NatsBus.connect({
+    servers,
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    scheme: subjectScheme(cluster, 'c'),
+    // Whoever knows it could read the replies.
+    thread: clientThread(randomBytes(16).toString('hex')),
+    codec: codecRegistry(wireCodecs)
+  }).catch(error => {
+    throw connectError(error, servers)
+  })
+  opened.push(bus)
+  const core: StoreCore = new StoreCore({
+    bus,
+    clock: systemClock,
+    random: Math.random,
+    requestsMax: settings.requestsMax,
+    onStale: () => void source.refresh().catch(() => {})
+  })
+  opened.push(core)
+  const source = new RingSource(
+    systemClock,
+    () => desk.ring(ringTimeoutMs),
+    view => core.setView(view)
+  )
+  opened.push(source)
+  await bus.ready()
+  // Where nobody answers yet it asks again by itself.
+  await Promise.race([source.refresh().catch(() => {}), core.ready()])
+  await core.ready()
+  return new Store(
+    {
+      core,
+      clock: systemClock,
+      random: Math.random,
+      admin: (name, request, timeoutMs) => desk.admin(name, request, timeoutMs),
+      watch: (bucket, eventsMax, onReady) => desk.watch(bucket, eventsMax, onReady),
+      async close() {
+        source.close()
+        await core.close()
+        await desk.close()
+      }
+    },
+    settings
+  )
+}

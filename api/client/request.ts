@@ -1,0 +1,66 @@
+import type { StoreReply, StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { Message, Ref } from '../../bus/bus.ts'
+import type { Coordinator } from './routes.ts'
+import { Waiting } from './deadline-wheel.ts'
+
+/** What a request may be answered by: a store's reply, or any message where another actor was asked. */
+export type Answer = StoreReply | Message
+
+type Resolve = (answer: Answer) => void
+type Reject = (error: Error) => void
+
+let takenResolve: Resolve
+let takenReject: Reject
+
+// One executor for all promises, so that none needs a closure.
+function take(resolve: Resolve, reject: Reject): void {
+  takenResolve = resolve
+  takenReject = reject
+}
+
+/** One request under way. It waits in the wheel for its deadline, its next attempt, or the end of its patience with one coordinator. */
+export class Request extends Waiting {
+  readonly correlation: number
+  readonly message: Message
+  /** Of a get, put or delete; -1 where `to` is asked. */
+  readonly partition: number
+  readonly deadlineMs: number
+  readonly timeoutMs: number
+  readonly promise: Promise<Answer>
+  readonly resolve: Resolve
+  readonly reject: Reject
+  /** Where the present attempt went; undefined while there is none. */
+  coordinator: Coordinator | undefined = undefined
+  /** Where another actor is asked. */
+  to: Ref | undefined = undefined
+  /** The flush that the present attempt left with. */
+  flush = 0
+  /** Attempts that were sent. */
+  attempts = 0
+  /** Attempts that are surely without effect: refused for overload, undelivered, or not sent. */
+  setbacks = 0
+  /** A get that was slow once and was asked of another coordinator since; or a write whose coordinator was found slow. */
+  impatient = false
+
+  constructor(correlation: number, message: Message, partition: number, deadlineMs: number, timeoutMs: number) {
+    super()
+    this.correlation = correlation
+    this.message = message
+    this.partition = partition
+    this.deadlineMs = deadlineMs
+    this.timeoutMs = timeoutMs
+    this.promise = new Promise<Answer>(take)
+    this.resolve = takenResolve
+    this.reject = takenReject
+  }
+
+  get isWrite(): boolean {
+    return this.message.kind === 'put' || this.message.kind === 'delete'
+  }
+
+  /** Those that are decided by what is there go to the first owner, where they meet each other. */
+  get isConditional(): boolean {
+    const request = this.message as StoreRequest
+    return request.kind === 'put' ? request.mode === 'create' || request.ifMatch !== '' : request.kind === 'delete' && request.ifMatch !== ''
+  }
+}

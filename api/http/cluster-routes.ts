@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify'
+import { isFault } from '../../model/fault.ts'
+import { type KeyEncoding, keyBytesOf } from '../key-text.ts'
+import { oneOf } from '../request-options.ts'
+import { describeCluster } from './cluster-schemas.ts'
+import type { Door } from './door.ts'
+import { sendFault } from './problem.ts'
+
+const json = 'application/json; charset=utf-8'
+
+/** What people and tools ask about the cluster itself. */
+export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door): void {
+  app.get('/healthz', { schema: describeCluster.healthz }, (_request, reply) => reply.header('content-type', json).send('{"status":"alive"}'))
+
+  app.get('/readyz', { schema: describeCluster.readyz }, (_request, reply) => {
+    const { ready, missing } = readiness()
+    return reply
+      .code(ready ? 200 : 503)
+      .header('content-type', json)
+      .send(JSON.stringify(ready ? { status: 'ready' } : { status: 'not ready', missing }))
+  })
+
+  app.get('/metrics', { schema: describeCluster.metrics }, async (_request, reply) =>
+    reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await admin.metrics())
+  )
+
+  app.get('/api/v1/cluster', { schema: describeCluster.cluster }, async (_request, reply) =>
+    reply.header('content-type', json).send(JSON.stringify(await admin.cluster()))
+  )
+
+  app.get('/api/v1/ring', { schema: describeCluster.ring }, async (_request, reply) =>
+    reply.header('content-type', json).send(JSON.stringify(await admin.ring()))
+  )
+
+  app.get<{ Querystring: { host?: string | string[] } }>('/api/v1/actors', { schema: describeCluster.actors }, async (request, reply) => {
+    const { host } = request.query
+    const shown = await admin.actors(Array.isArray(host) ? host.join() : host)
+    return reply.header('content-type', json).send(JSON.stringify(shown))
+  })
+
+  app.get<{ Params: { bucket: string; key: string }; Querystring: { encoding?: string | string[] } }>(
+    '/api/v1/explain/:bucket/:key',
+    { schema: describeCluster.explain },
+    async (request, reply) => {
+      const { bucket, key } = request.params
+      const encoding = oneOf<KeyEncoding>('the parameter encoding', String(request.query.encoding ?? 'utf8'), ['utf8', 'base64url'])
+      if (isFault(encoding)) return sendFault(reply, encoding)
+      const bytes = keyBytesOf(key, encoding)
+      if (isFault(bytes)) return sendFault(reply, bytes)
+      const explained = await admin.explain(bucket, bytes)
+      return reply.header('content-type', json).send(JSON.stringify({ bucket, key, ...explained }))
+    }
+  )
+}

@@ -1,0 +1,50 @@
+import { bucketAndKeyInPath, jsonReply, problem } from './schema-parts.ts'
+
+const cluster = ['cluster']
+const health = ['health']
+const text = { type: 'string' }
+const whole = { type: 'integer' }
+
+/** For the OpenAPI document. */
+export const describeCluster = {
+  healthz: { tags: health, summary: 'Alive; needs no credentials', response: { 200: jsonReply('Alive', { status: text }) } },
+  readyz: {
+    tags: health,
+    summary: 'Whether this host can reach a quorum of every partition',
+    response: { 200: jsonReply('Ready', { status: text }), 503: jsonReply('Not ready', { status: text, missing: { type: 'array', items: text } }) }
+  },
+  metrics: { tags: health, summary: 'Prometheus metrics of this host', response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: text } } } } },
+  cluster: {
+    tags: cluster,
+    summary: 'The hosts of the cluster',
+    response: {
+      200: jsonReply('Cluster', { cluster: text, epoch: text, datacenters: { type: 'array', items: text }, hosts: { type: 'array', items: { type: 'object' } }, plan: {} })
+    }
+  },
+  ring: {
+    tags: cluster,
+    summary: 'Which hosts hold which partition',
+    response: { 200: jsonReply('Ring', { epoch: text, partitions: whole, replicas: whole, owners: { type: 'array', items: { type: 'array', items: text } } }) }
+  },
+  actors: {
+    tags: cluster,
+    summary: "A host's supervision tree",
+    querystring: { type: 'object', properties: { host: { type: 'string', description: 'Default: this host' } } },
+    response: { 200: jsonReply('Tree', { host: text, tree: { type: 'object' } }), 404: problem }
+  },
+  explain: {
+    tags: cluster,
+    summary: 'What each replica holds of a key',
+    params: bucketAndKeyInPath,
+    querystring: { type: 'object', properties: { encoding: { type: 'string', enum: ['utf8', 'base64url'] } } },
+    response: {
+      200: jsonReply('Replicas', { bucket: text, key: text, partition: whole, preference: { type: 'array' }, hints: { type: 'array' }, agree: { type: 'boolean' } }),
+      400: problem
+    }
+  },
+  events: {
+    tags: cluster,
+    summary: 'Changes of the cluster as server-sent events',
+    response: { 200: { description: 'Events', content: { 'text/event-stream': { schema: text } } } }
+  }
+}

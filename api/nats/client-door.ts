@@ -1,0 +1,116 @@
+import type { StoreReply } from '../../actors/coordinator-protocol.ts'
+import { type Address, actorOf, addressOf, type Bus, type Envelope, type Message, type Receiver, type Ref, type ThreadAddress } from '../../bus/bus.ts'
+import { isFault } from '../../model/fault.ts'
+import { limits } from '../../model/limits.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import { clientRequestOf } from './client-request.ts'
+
+export interface ClientDoorOptions {
+  /** The thread's end of the bus in the application account (prefix `c`), not yet listened to; whoever made it closes it. */
+  readonly bus: Bus
+  /** Name of the coordinator on this thread. */
+  readonly coordinator: string
+  readonly pairBytesMax: number
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** Where applications may be answered: their inbox, and nothing of the cluster's own. */
+const replyAddress = /^client\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$/
+const traceparentCharactersMax = 64
+
+/**
+ * The way in for binary batches of TypeScript clients, and the way out to them: a gateway of a data thread's actors, by the name
+ * `client`. Lets through nothing but gets, puts and deletes to this thread's coordinator, checked field by field; so nothing that
+ * an application sends can reach another actor, or be answered anywhere but in its own inbox.
+ */
+export class ClientDoor implements Receiver {
+  readonly #bus: Bus
+  readonly #pairBytesMax: number
+  readonly #log: Log
+  readonly #coordinatorName: string
+  readonly #coordinator: Ref
+  readonly #counted: { readonly taken: { add(): void }; readonly refused: { add(): void } }
+  #system: Pick<Receiver, 'deliver' | 'delivered'> | undefined = undefined
+  #answered = false
+
+  constructor(options: ClientDoorOptions) {
+    const { bus, coordinator, metrics } = options
+    this.#bus = bus
+    this.#pairBytesMax = options.pairBytesMax
+    this.#log = options.log
+    this.#coordinatorName = coordinator
+    this.#coordinator = { address: addressOf(bus.thread, coordinator), correlation: 0, incarnation: 0 }
+    this.#counted = {
+      taken: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', { outcome: 'taken' }),
+      refused: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', { outcome: 'refused' })
+    }
+  }
+
+  /** Let clients in. @param system the thread's actors, which have this door as their gateway `client` */
+  open(system: Pick<Receiver, 'deliver' | 'delivered'>): void {
+    this.#system = system
+    this.#bus.listen(this)
+  }
+
+  // ---- to clients: a gateway
+
+  send(envelope: Envelope): boolean {
+    return this.#bus.send(envelope)
+  }
+
+  flush(): void {
+    this.#bus.flush()
+  }
+
+  // ---- from clients: a receiver
+
+  deliver(envelope: Envelope): void {
+    const { message, to, budgetMs, traceparent } = envelope
+    const replyTo = message.replyTo as Ref | undefined
+    // Nobody is told: where an answer would have to go is just what is wrong.
+    if (replyTo === undefined || !isReplyAddress(replyTo.address) || actorOf(to.address) !== this.#coordinatorName) {
+      this.#counted.refused.add()
+      this.#log.debug({ kind: message.kind.slice(0, 40) }, 'a client sent what is no request')
+      return
+    }
+    const request = clientRequestOf(message, this.#pairBytesMax)
+    if (isFault(request)) {
+      this.#counted.refused.add()
+      const refused: StoreReply = { kind: 'refused', fault: request, epoch: '' }
+      this.#bus.send({ to: replyTo, lane: 'data', budgetMs: 0, traceparent: undefined, message: refused as Message })
+      this.#answered = true
+      return
+    }
+    this.#counted.taken.add()
+    this.#system?.deliver({
+      to: this.#coordinator,
+      lane: 'data',
+      budgetMs: budgetMs > 0 ? Math.min(budgetMs, limits.requestTimeoutMsMax) : limits.requestTimeoutMsDefault,
+      traceparent: traceparent !== undefined && traceparent.length > traceparentCharactersMax ? undefined : traceparent,
+      message: request as Message
+    })
+  }
+
+  delivered(): void {
+    if (this.#answered) {
+      this.#answered = false
+      this.#bus.flush()
+    }
+    this.#system?.delivered()
+  }
+
+  /** A client is gone; what it asked ends by its deadline. */
+  unreachable(_thread: ThreadAddress): void {}
+}
+
+/** Clients send many requests under one address. */
+let lastGood = '' as Address
+
+function isReplyAddress(address: Address): boolean {
+  if (address === lastGood) return true
+  if (!replyAddress.test(address)) return false
+  lastGood = address
+  return true
+}

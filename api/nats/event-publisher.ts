@@ -1,0 +1,34 @@
+import { headers } from 'nats'
+import type { Accepted } from '../../actors/coordinator-protocol.ts'
+import { eventSubject, keyHeader } from '../../bus/subject.ts'
+import { encodeContext } from '../../model/causal-context.ts'
+import { bucketOf, keyBytesOf } from '../../model/key.ts'
+import { textOfKey } from '../key-text.ts'
+import type { DoorConnection } from './connection.ts'
+
+const textEncoder = new TextEncoder()
+
+/**
+ * Tells of one accepted write on `<cluster>.event.<bucket>.<key>`, once and at most once: nobody who was away is told later.
+ * The payload is JSON: `{"bucket","key","op":"put"|"delete","content_type","context"}`; where the key is no UTF-8, `key_base64`
+ * in place of `key`. Where the key is no legal subject, the subject ends at the bucket and `Carillon-Key` has the key.
+ * @throws {Error} the connection is closed
+ */
+export function publishEvent(connection: DoorConnection, cluster: string, accepted: Accepted): void {
+  const bucket = bucketOf(accepted.key)
+  const bytes = keyBytesOf(accepted.key)
+  const text = textOfKey(bytes)
+  const { subject, hasKey } = eventSubject(cluster, bucket, text)
+  const shownKey = text === undefined ? `"key_base64":"${bytes.toString('base64')}"` : `"key":${JSON.stringify(text)}`
+  const type = accepted.operation === 'put' ? `,"content_type":${JSON.stringify(accepted.contentType)}` : ''
+  const payload = textEncoder.encode(
+    `{"bucket":"${bucket}",${shownKey},"op":"${accepted.operation}"${type},"context":"${encodeContext(accepted.context)}"}`
+  )
+  if (hasKey) {
+    connection.publish(subject, payload)
+    return
+  }
+  const head = headers()
+  head.set(keyHeader, bytes.toString('base64url'))
+  connection.publish(subject, payload, { headers: head })
+}

@@ -1,0 +1,76 @@
+import { headers, type MsgHdrs } from 'nats'
+import type { Got, Written } from '../../actors/coordinator-protocol.ts'
+import { encodeContext } from '../../model/causal-context.ts'
+import { type Fault, fault, faultStatus } from '../../model/fault.ts'
+import { limits } from '../../model/limits.ts'
+import { bytesType, jsonType, valueMembers } from '../json-value.ts'
+import { readingOf } from '../reading.ts'
+import { headerText } from './connection.ts'
+
+/** What goes back to whoever asked. */
+export interface KvReply {
+  readonly payload: Uint8Array
+  readonly headers: MsgHdrs
+}
+
+const nothing = new Uint8Array(0)
+const textEncoder = new TextEncoder()
+/** Headers of a reply, with a context of `limits.contextEntriesMax` entries. */
+const headerBytesMax = 64 * 1024
+
+const notFound = fault('not_found', 'there is no value under this key')
+
+export function gotReply(got: Got, wantsSiblings: boolean, nowMs: number): KvReply | Fault {
+  const { versions, context, etag } = readingOf(got, nowMs)
+  const newest = versions[0]
+  const head = newest === undefined ? faultHeaders(notFound) : headers()
+  if (context !== undefined) head.set('Carillon-Context', context)
+  head.set('Carillon-Siblings', String(versions.length))
+  if (got.receipt !== undefined) head.set('Carillon-Receipt', JSON.stringify(got.receipt))
+  head.set('Carillon-Consistency', got.strength)
+  if (newest === undefined) return { payload: problemBytes(notFound), headers: head }
+  if (etag !== undefined) head.set('Carillon-ETag', etag)
+  if (!wantsSiblings) {
+    head.set('Content-Type', headerText(newest.contentType || bytesType))
+    return { payload: newest.value, headers: head }
+  }
+  head.set('Content-Type', jsonType)
+  const payload = textEncoder.encode(`[${versions.map(version => `{${valueMembers(version.value, version.contentType)}}`).join(',')}]`)
+  const limit = limits.busMessageBytesMax - headerBytesMax
+  if (payload.length > limit) {
+    const detail = `the ${versions.length} siblings together have ${payload.length} bytes, one message takes ${limit}: read them over HTTP`
+    return fault('too_large', detail, { limit, size: payload.length })
+  }
+  return { payload, headers: head }
+}
+
+export function writtenReply(written: Written): KvReply {
+  const head = headers()
+  head.set('Carillon-Context', encodeContext(written.context))
+  head.set('Carillon-Consistency', written.strength)
+  if (written.receipt !== undefined) head.set('Carillon-Receipt', JSON.stringify(written.receipt))
+  return { payload: nothing, headers: head }
+}
+
+/** By the convention of NATS services; the payload says it all once more, for programs. */
+export function faultReply(why: Fault): KvReply {
+  const head = faultHeaders(why)
+  head.set('Content-Type', 'application/problem+json')
+  return { payload: problemBytes(why), headers: head }
+}
+
+function faultHeaders(why: Fault): MsgHdrs {
+  const head = headers()
+  head.set('Nats-Service-Error', headerText(why.detail))
+  head.set('Nats-Service-Error-Code', String(statusOf(why)))
+  head.set('Carillon-Code', why.code)
+  return head
+}
+
+function problemBytes(why: Fault): Uint8Array {
+  return textEncoder.encode(JSON.stringify({ status: statusOf(why), ...why }))
+}
+
+function statusOf(why: Fault): number {
+  return Object.hasOwn(faultStatus, why.code) ? faultStatus[why.code] : 500
+}

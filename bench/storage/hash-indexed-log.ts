@@ -1,0 +1,1 @@
+export async function measureHashIndexedLog(_seconds: number): Promise<void> {}

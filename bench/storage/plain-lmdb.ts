@@ -1,0 +1,1 @@
+export async function measurePlainLmdb(_seconds: number): Promise<void> {}

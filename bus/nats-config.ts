@@ -1,0 +1,121 @@
+import { isToken } from './bus.ts'
+import { applicationPermissions } from './subject.ts'
+
+export interface Credentials {
+  readonly user: string
+  readonly password: string
+}
+
+/** Ports to listen on; −1: any free one. */
+export interface NatsPorts {
+  readonly client: number
+  readonly route: number
+  readonly monitor: number
+}
+
+export interface NatsConfig {
+  /** Unique in the cluster. */
+  readonly serverName: string
+  /** Also the prefix of every subject. */
+  readonly cluster: string
+  readonly bindHost: string
+  readonly ports: NatsPorts
+  /** Folder into which the server writes which ports it took. */
+  readonly portsFolder: string
+  /** `host:port` of other servers' route ports. */
+  readonly routes: readonly string[]
+  /** What routes must show each other; undefined: nothing. */
+  readonly routeSecret: string | undefined
+  /** Between hosts: everything. */
+  readonly internal: Credentials
+  /** The hosts' own end of the account of applications: everything within it. */
+  readonly door: Credentials
+  readonly system: Credentials
+  /** Applications. undefined: whoever connects without credentials is one. */
+  readonly application: Credentials | undefined
+}
+
+const routeUser = 'route'
+const applicationUser = 'app'
+
+/**
+ * The configuration of a host's nats-server. Accounts only: with `authorization {}` beside a system account, servers before
+ * 2.10.2 let in clients without credentials (CVE-2023-47090). Without JetStream: nothing durable rests on it.
+ * @throws {RangeError} a value that could not be written safely
+ */
+export function natsConfigText(config: NatsConfig): string {
+  for (const name of [config.cluster, config.serverName]) {
+    if (!isToken(name)) throw new RangeError(`${JSON.stringify(name)} is no name: use 1 to 64 of A-Z a-z 0-9 _ -`)
+  }
+  const { ports, bindHost } = config
+  const allowed = applicationPermissions(config.cluster)
+  const application = config.application ?? { user: applicationUser, password: config.door.password }
+  return `server_name: ${quoted(config.serverName)}
+host: ${quoted(bindHost)}
+port: ${port(ports.client)}
+http: ${quoted(`127.0.0.1:${port(ports.monitor)}`)}
+ports_file_dir: ${quoted(config.portsFolder)}
+max_payload: 1048576
+max_pending: 67108864
+max_control_line: 4096
+max_connections: 65536
+ping_interval: "5s"
+ping_max: 2
+write_deadline: "2s"
+accounts {
+  INTERNAL: { users: [ ${userEntry(config.internal)} ] }
+  APPLICATION: {
+    users: [
+      ${userEntry(config.door)}
+      ${userEntry(application, `permissions: { publish: ${list(allowed.publish)}, subscribe: ${list(allowed.subscribe)} }`)}
+    ]
+  }
+  SYSTEM: { users: [ ${userEntry(config.system)} ] }
+}
+system_account: SYSTEM
+${config.application === undefined ? `no_auth_user: ${quoted(application.user)}\n` : ''}cluster {
+  name: ${quoted(config.cluster)}
+  host: ${quoted(bindHost)}
+  port: ${port(ports.route)}
+${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  routes: ${list(config.routes.map(route => routeUrl(route, config.routeSecret)))}
+}
+`
+}
+
+function routeUrl(route: string, routeSecret: string | undefined): string {
+  if (!/^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(route)) {
+    throw new RangeError(`${JSON.stringify(route)} is no route: write host:port`)
+  }
+  return routeSecret === undefined
+    ? `nats-route://${route}`
+    : `nats-route://${routeUser}:${encodeURIComponent(secret(routeSecret))}@${route}`
+}
+
+function userEntry({ user, password }: Credentials, more?: string): string {
+  return `{ user: ${quoted(secret(user))}, password: ${quoted(secret(password))}${more === undefined ? '' : `, ${more}`} }`
+}
+
+/** A dollar sign in front would be taken for a bcrypt hash or a variable. */
+function secret(text: string): string {
+  if (!/^[!#%-[\]-~][!#-[\]-~]{0,255}$/.test(text)) {
+    throw new RangeError(
+      'credentials for NATS are 1 to 256 printable ASCII characters without quotes, backslash and space, and do not begin with $'
+    )
+  }
+  return text
+}
+
+function list(texts: readonly string[]): string {
+  return `[ ${texts.map(quoted).join(', ')} ]`
+}
+
+function quoted(text: string): string {
+  if (/[\0-\x1f\x7f]/.test(text)) throw new RangeError(`${JSON.stringify(text)} holds control characters`)
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+}
+
+function port(number: number): number {
+  if (!Number.isInteger(number) || number < -1 || number > 65_535 || number === 0)
+    throw new RangeError(`${number} is no port: use 1 to 65535, or -1 for a free one`)
+  return number
+}

@@ -1,0 +1,8 @@
+import type { CommandEntry } from '../api/cli/command-line.ts'
+
+/** The commands that run hosts on this machine or deal with their configuration. */
+export const hostCommands: readonly CommandEntry[] = Object.freeze([
+  { name: 'dev', summary: 'run a local cluster (what npm start runs)', load: () => import('./cli-dev.ts') },
+  { name: 'host', summary: 'run one host', load: () => import('./cli-host.ts') },
+  { name: 'config', summary: 'print or check a host’s configuration', load: () => import('./cli-config.ts') }
+])

@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { interruptible } from '../api/cli/interruption.ts'
+import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
+import { addHostOptions, configurationOf, type HostFlags } from './cli-configuration.ts'
+
+/** Runs until SIGINT or SIGTERM, which stop it cleanly: exit status 0. */
+export function define(command: Command, terminal: Terminal): void {
+  command.description('Run one host until SIGINT or SIGTERM. Every setting can also stand in carillon.yaml or the environment: see docs/configuration.md.')
+  addHostOptions(command).action(async (flags: HostFlags) => {
+    const { settings } = configurationOf(flags)
+    const { runHost } = await import('./host.ts')
+    await interruptible(terminal, async signal => {
+      const host = await runHost(settings)
+      const failure = await Promise.race([host.ended, aborted(signal)])
+      await host.stop()
+      if (failure !== undefined) throw new CommandFailure(`host ${host.name} ended: ${failure.message}`)
+    })
+  })
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise(resolve => {
+    const end = (): void => resolve(undefined)
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+  })
+}

@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClusterState } from '../actors/gossip-protocol.ts'
+import type { ClusterFile } from '../actors/system-resources.ts'
+import { replaceFile } from '../storage/durable-file.ts'
+
+const formatVersion = 1
+
+/**
+ * `cluster.json` in the data directory: who the members were, so that a host that starts again finds them.
+ * Written when the membership changes, not with each heartbeat.
+ * @throws {Error} at load: the file is not of a known version
+ */
+export function clusterFileIn(directory: string): ClusterFile {
+  const path = join(directory, 'cluster.json')
+  return {
+    load() {
+      if (!existsSync(path)) return undefined
+      const { version, state } = JSON.parse(readFileSync(path, 'utf8')) as { version: number; state: ClusterState }
+      if (version !== formatVersion) throw new Error(`${path} has version ${version}, this release knows ${formatVersion}: use the release that wrote it`)
+      return state
+    },
+    save(state) {
+      replaceFile(path, `${JSON.stringify({ version: formatVersion, state }, undefined, 2)}\n`)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { StoreResources } from '../actors/store-resources.ts'
+import { dataTree } from '../actors/tree.ts'
+import { ActorSystem } from '../runtime/actor-system.ts'
+import { MetricRegistry } from '../runtime/metrics.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { systemClock } from '../runtime/system-clock.ts'
+import { runThread } from '../runtime/worker-thread.ts'
+import { CountingDotClock } from '../storage/dot-clock.ts'
+import { LmdbStore } from '../storage/lmdb-store.ts'
+import { connectTableWriter } from '../storage/table-writer-protocol.ts'
+import { threadBus } from './thread-bus.ts'
+import type { DataThreadSettings } from './thread-settings.ts'
+
+/** Owns the partitions p with p mod threads = its index: their vnodes, a coordinator, the doors for NATS clients. */
+runThread<DataThreadSettings>(async (settings, seat) => {
+  const { host, index, storage: port } = settings
+  const metrics = new MetricRegistry()
+  const store = LmdbStore.open({ directory: host.data, thread: index, generation: settings.generation, tableWriter: connectTableWriter(port) })
+  const dots = new CountingDotClock(settings.epoch)
+  const bus = await threadBus(settings, seat.name, 'a', seat.log)
+  const clients = await threadBus(settings, seat.name, 'c', seat.log)
+  const system = new ActorSystem<StoreResources>({
+    host: host.name,
+    thread: seat.name,
+    clock: systemClock,
+    random: systemRandom(),
+    bus,
+    resources: { store, dots, settings: settings.store },
+    log: seat.log,
+    metrics,
+    incarnationBase: seat.incarnationBase,
+    onGiveUp: error => seat.gaveUp(error),
+    onCrash: report => seat.crashed(report)
+  })
+  observe()
+  await bus.ready()
+  system.start(dataTree(undefined))
+
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= closeInOrder())
+  return {
+    describe: () => system.describe(),
+    metrics: () => metrics.snapshot(),
+    drain: () => system.stop(),
+    stop: close,
+    async command(name) {
+      if (name !== 'close') throw new Error(`the data thread knows no command ${name}`)
+      await close()
+      return dots.counter
+    }
+  }
+
+  async function closeInOrder(): Promise<void> {
+    await system.stop()
+    await store.close()
+    await clients.close()
+    await bus.close()
+    port.close()
+  }
+
+  function observe(): void {
+    const figure = (name: string, help: string, read: () => number) => metrics.observe(name, help, read)
+    figure('memory_table_bytes', 'Bytes written and not in the table yet', () => store.figures().memoryTableBytes)
+    figure('commit_log_bytes', 'Bytes of log segments', () => store.figures().logBytes)
+    figure('store_writes_total', 'Records written', () => store.figures().writes)
+    figure('store_flushes_total', 'Flushes of the commit log', () => store.figures().flushes)
+    figure('store_reads_total', 'Records read', () => store.figures().reads)
+    figure('bus_messages_out_total', 'Messages sent to other threads and hosts', () => bus.figures().messagesOut)
+    figure('bus_batches_out_total', 'Batches sent to other threads and hosts', () => bus.figures().batchesOut)
+    figure('bus_refused_total', 'Messages that the bus did not take', () => bus.figures().refused)
+    figure('bus_malformed_total', 'Messages that did not decode', () => bus.figures().malformed + clients.figures().malformed)
+  }
+})

@@ -1,0 +1,166 @@
+import { MessageChannel } from 'node:worker_threads'
+import { transfer } from 'comlink'
+import type { StoreSettings } from '../actors/store-resources.ts'
+import type { ActorDescription } from '../runtime/actor.ts'
+import type { Log } from '../runtime/log.ts'
+import type { MetricSnapshot } from '../runtime/metrics.ts'
+import { systemClock } from '../runtime/system-clock.ts'
+import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts'
+import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
+import type { HostIdentity } from '../storage/host-identity.ts'
+import { type ApiThreadSettings, bucketDefaultsOf, type CommonSettings, type DataThreadSettings, type SystemThreadSettings } from './thread-settings.ts'
+
+const closeMsMax = 20_000
+const recoverMsMax = 120_000
+/** Opening a large table after an unclean stop takes a while. */
+const storageStartMsMax = 300_000
+
+/**
+ * The threads of a host.
+ *
+ *     storage                 alone writes the table; its end is the host's
+ *     threads (one-for-one)
+ *     ├─ system               gossip, ring, repair
+ *     ├─ data-0 … data-K      vnodes and coordinators
+ *     └─ api                  HTTP
+ */
+export class HostThreads {
+  readonly #common: CommonSettings
+  readonly #identity: HostIdentity
+  readonly #storage: ThreadGroup
+  readonly #group: ThreadGroup
+  readonly #route: string
+  readonly #nats: string
+  httpPort: number
+
+  constructor(
+    common: CommonSettings,
+    identity: HostIdentity,
+    route: string,
+    nats: string,
+    log: Log,
+    incarnationBase: () => number,
+    fail: (error: Error) => void
+  ) {
+    this.#common = common
+    this.#identity = identity
+    this.#route = route
+    this.#nats = nats
+    this.httpPort = common.host.httpPort
+    const options: ThreadGroupOptions = { host: common.host.name, clock: systemClock, log, incarnationBase, onGiveUp: fail }
+    const logLevel = common.host.logLevel === 'silent' ? 'error' : common.host.logLevel
+    const thread = (name: string, module: string, configure: ThreadSpec['configure'], more: Partial<ThreadSpec> = {}): ThreadSpec => ({
+      name,
+      module: new URL(`./${module}.js`, import.meta.url),
+      configure,
+      logLevel,
+      ...more
+    })
+    const window = { strategy: 'one-for-one', periodMs: 60_000 } as const
+    const storage = thread('storage', 'storage-thread', () => ({ config: { directory: common.host.data } }), {
+      startMs: storageStartMsMax,
+      silenceMs: 60_000
+    })
+    this.#storage = new ThreadGroup({ ...window, name: 'storage', intensity: 0, threads: [storage] }, options)
+    this.#group = new ThreadGroup(
+      {
+        ...window,
+        name: 'threads',
+        intensity: 20,
+        backoff: { baseMs: 10, maxMs: 2_000 },
+        threads: [
+          thread('system', 'system-thread', () => this.#configureSystem()),
+          ...Array.from({ length: common.threads }, (_, index) => thread(`data-${index}`, 'data-thread', () => this.#configureData(index))),
+          thread('api', 'api-thread', () => this.#configureApi())
+        ]
+      },
+      { ...options, beforeReplace: end => this.#recover(end) }
+    )
+  }
+
+  async start(): Promise<void> {
+    await this.#storage.start()
+    await this.#group.start()
+    this.httpPort = (await this.#group.thread('api')?.command('port', undefined)) as number
+  }
+
+  /** @returns the last counter of each data thread that ended in order */
+  async stop(): Promise<ReadonlyMap<number, number>> {
+    await this.#group.thread('api')?.stop()
+    const counters = new Map<number, number>()
+    await Promise.all(
+      Array.from({ length: this.#common.threads }, async (_, index) => {
+        const counter = await this.#group
+          .thread(`data-${index}`)
+          ?.command('close', undefined, closeMsMax)
+          .catch(() => undefined)
+        if (typeof counter === 'number') counters.set(index, counter)
+      })
+    )
+    await this.abandon()
+    return counters
+  }
+
+  /** Stop whatever runs. */
+  async abandon(): Promise<void> {
+    await this.#group.stop()
+    await this.#storage.stop()
+  }
+
+  async describe(more: readonly ActorDescription[]): Promise<ActorDescription> {
+    const [storage, threads] = await Promise.all([this.#storage.describe(), this.#group.describe()])
+    return { ...threads, name: this.#common.host.name, kind: 'host', children: [...more, storage, threads] }
+  }
+
+  async metrics(): Promise<readonly (readonly MetricSnapshot[])[]> {
+    return await this.#group.metrics()
+  }
+
+  /** What a data thread that died has left in its log goes to the table before its replacement reads it. */
+  async #recover({ name }: ThreadEnd): Promise<void> {
+    if (!name.startsWith('data-')) return
+    await this.#storage.thread('storage')?.command('recover', { thread: Number(name.slice('data-'.length)) }, recoverMsMax)
+  }
+
+  #configureSystem(): ThreadConfig {
+    const { host } = this.#common
+    const config: SystemThreadSettings = {
+      ...this.#common,
+      uid: this.#identity.uid,
+      natsUrl: this.#nats,
+      httpUrl: `http://${host.bind.includes(':') ? `[${host.bind}]` : host.bind}:${this.httpPort}`,
+      route: this.#route
+    }
+    return { config }
+  }
+
+  #configureData(index: number): ThreadConfig {
+    const { host } = this.#common
+    const channel = new MessageChannel()
+    const storage = this.#storage.thread('storage')
+    // The port holds what is said before it is listened to.
+    void storage?.command('connect', transfer({ port: channel.port2 }, [channel.port2])).catch(() => channel.port2.close())
+    const store: StoreSettings = {
+      defaults: bucketDefaultsOf(host),
+      pairBytesMax: host.pairBytesMax,
+      requestTimeoutMs: host.requestTimeoutMs,
+      hedgeMs: 50,
+      readRepairChance: 1 / 16,
+      events: true
+    }
+    const config: DataThreadSettings = {
+      ...this.#common,
+      index,
+      generation: this.#identity.generation,
+      epoch: this.#identity.takeEpoch(index),
+      storage: channel.port1,
+      store
+    }
+    return { config, transfer: [channel.port1] }
+  }
+
+  #configureApi(): ThreadConfig {
+    const config: ApiThreadSettings = { ...this.#common, httpPort: this.httpPort }
+    return { config }
+  }
+}

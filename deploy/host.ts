@@ -1,0 +1,249 @@
+import { availableParallelism } from 'node:os'
+import { randomInt } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { addressOf, threadAddressOf } from '../bus/bus.ts'
+import { findNatsServer } from '../bus/nats-binary.ts'
+import type { NatsBus } from '../bus/nats-bus.ts'
+import { NatsServer } from '../bus/nats-server.ts'
+import { restartWindow } from '../model/restart-window.ts'
+import { ActorSystem } from '../runtime/actor-system.ts'
+import type { ActorDescription } from '../runtime/actor.ts'
+import type { Log } from '../runtime/log.ts'
+import { MetricRegistry } from '../runtime/metrics.ts'
+import { prometheusText } from '../runtime/prometheus.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { systemClock } from '../runtime/system-clock.ts'
+import { incarnationsFrom } from '../runtime/thread-group.ts'
+import { DirectoryLock } from '../storage/directory-lock.ts'
+import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-identity.ts'
+import { type HostSettings, readConfiguration } from './configuration.ts'
+import type { SettingName } from './configuration-schema.ts'
+import { clusterFileIn } from './cluster-file.ts'
+import { type HostInspection, mainTree } from './host-inspector.ts'
+import { hostLog } from './host-log.ts'
+import { HostThreads } from './host-threads.ts'
+import { threadBus } from './thread-bus.ts'
+import type { CommonSettings } from './thread-settings.ts'
+import { version } from './version.ts'
+
+export interface Host {
+  readonly name: string
+  /** `http://HOST:PORT` */
+  readonly http: string
+  /** `nats://HOST:PORT` for clients. */
+  readonly nats: string
+  /** `HOST:PORT` for hosts that join. */
+  readonly route: string
+  /** Ends when the host has ended: undefined after `stop`, else the error that ended it. */
+  readonly ended: Promise<Error | undefined>
+  /** Finish what is under way, write everything down, let go. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** Settings by name, as `docs/configuration.md` lists them; what is left out has its default. */
+export type HostOptions = { readonly [P in SettingName]?: HostSettings[P] } & { readonly seeds?: readonly string[] }
+
+const natsRestartsMax = 10
+const natsRestartsPeriodMs = 60_000
+
+/**
+ * Run a host in this process.
+ * @throws {ConfigurationError} a setting is wrong
+ * @throws {Error} the data directory is in use or another host's, nats-server is missing, a port is taken
+ */
+export async function startHost(options: HostOptions = {}): Promise<Host> {
+  const { seeds, ...given } = options
+  const { settings } = readConfiguration({
+    hostname: 'carillon',
+    workingDirectory: process.cwd(),
+    given: seeds === undefined ? given : { ...given, join: seeds }
+  })
+  return await runHost(settings)
+}
+
+/** A host with settings that were checked before. */
+export async function runHost(settings: HostSettings, log: Log = hostLog(settings)): Promise<Host> {
+  mkdirSync(settings.data, { recursive: true })
+  const lock = DirectoryLock.take(settings.data)
+  try {
+    const identity = openIdentity({
+      directory: settings.data,
+      cluster: settings.cluster,
+      name: settings.name,
+      randomUint32: () => randomInt(2 ** 32)
+    })
+    const host = new RunningHost(settings, log, lock, identity)
+    await host.start()
+    return host
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** One host of the ring: a process with its threads and its nats-server. */
+class RunningHost implements Host {
+  readonly #settings: HostSettings
+  readonly #log: Log
+  readonly #lock: DirectoryLock
+  readonly #identity: HostIdentity
+  readonly #incarnations = incarnationsFrom(systemClock)
+  readonly #metrics = new MetricRegistry()
+  #nats: NatsServer | undefined
+  #threads: HostThreads | undefined
+  #bus: NatsBus | undefined
+  #system: ActorSystem<HostInspection> | undefined
+  #stopping: Promise<void> | undefined
+  #end: (error: Error | undefined) => void = () => {}
+  readonly ended: Promise<Error | undefined>
+
+  constructor(settings: HostSettings, log: Log, lock: DirectoryLock, identity: HostIdentity) {
+    this.#settings = settings
+    this.#log = log
+    this.#lock = lock
+    this.#identity = identity
+    this.ended = new Promise(resolve => {
+      this.#end = resolve
+    })
+  }
+
+  get name(): string {
+    return this.#settings.name
+  }
+
+  get http(): string {
+    return `http://${urlHost(this.#settings.bind)}:${this.#threads?.httpPort ?? this.#settings.httpPort}`
+  }
+
+  get nats(): string {
+    return this.#nats?.url ?? this.#settings.busServers[0] ?? ''
+  }
+
+  get route(): string {
+    return `${urlHost(this.#settings.bind)}:${this.#nats?.ports.route ?? 0}`
+  }
+
+  async start(): Promise<void> {
+    try {
+      if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
+      const common = this.#common()
+      this.#threads = new HostThreads(common, this.#identity, this.route, this.nats, this.#log, this.#incarnations, error => this.#fail(error))
+      await this.#threads.start()
+      this.#bus = await threadBus(common, 'main', 'a', this.#log)
+      this.#system = new ActorSystem<HostInspection>({
+        host: this.name,
+        thread: 'main',
+        clock: systemClock,
+        random: systemRandom(),
+        bus: this.#bus,
+        resources: this.#inspection(this.#threads),
+        log: this.#log,
+        metrics: this.#metrics,
+        incarnationBase: this.#incarnations()
+      })
+      await this.#bus.ready()
+      this.#system.start(mainTree)
+    } catch (error) {
+      await this.#letGo().catch(() => {})
+      throw error
+    }
+    const { generation, wasClean } = this.#identity
+    this.#log.info({ http: this.http, nats: this.nats, generation, wasClean }, 'the host runs')
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => this.#end(undefined))
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#log.info({}, 'the host stops')
+    await this.#system?.stop()
+    const counters = await this.#threads?.stop()
+    await this.#letGo()
+    if (counters !== undefined) closeIdentity(this.#identity, counters)
+    this.#lock.release()
+    this.#log.info({}, 'the host has stopped')
+  }
+
+  /** What cannot be mended here ends the host: whoever started it starts it again, with its data from disk. */
+  #fail(error: Error): void {
+    if (this.#stopping !== undefined) return
+    this.#log.error({ error: error.message }, 'the host cannot go on')
+    this.#stopping = this.#letGo()
+      .catch(() => {})
+      .then(() => {
+        this.#lock.release()
+        this.#end(error)
+      })
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#threads?.abandon()
+    await this.#bus?.close()
+    await this.#nats?.stop()
+  }
+
+  async #startNats(): Promise<NatsServer> {
+    const { name, cluster, data, bind, natsPort, routePort, monitorPort, join: seeds, natsServer, token } = this.#settings
+    const known = clusterFileIn(data).load()?.members ?? []
+    const routes = [...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])]
+    const anyPort = (port: number) => (port === 0 ? -1 : port)
+    const window = restartWindow(natsRestartsMax, natsRestartsPeriodMs)
+    const server = await NatsServer.start({
+      binary: await findNatsServer(natsServer === '' ? process.env['CARILLON_NATS_SERVER'] : natsServer, process.env['PATH']),
+      name,
+      cluster,
+      directory: join(data, 'nats'),
+      bindHost: bind,
+      ports: { client: anyPort(natsPort), route: anyPort(routePort), monitor: anyPort(monitorPort) },
+      routes,
+      ...(token === '' ? {} : { application: { user: 'app', password: token } }),
+      onExit: exit => {
+        this.#log.error({ ...exit }, 'nats-server ended')
+        if (window.record(systemClock.now()) === 'escalate') return this.#fail(new Error('nats-server ends again and again'))
+        server.restart().then(
+          () => this.#log.info({ pid: server.pid }, 'nats-server was started again'),
+          (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error)))
+        )
+      }
+    })
+    return server
+  }
+
+  #common(): CommonSettings {
+    const { threads, busServers } = this.#settings
+    return {
+      host: this.#settings,
+      natsServers: this.#nats === undefined ? busServers : [this.#nats.url],
+      internal: this.#nats?.internal,
+      door: this.#nats?.door,
+      version,
+      pid: process.pid,
+      // One core is left to the broker, the doors and repair.
+      threads: threads > 0 ? threads : Math.max(1, availableParallelism() - 1)
+    }
+  }
+
+  #inspection(threads: HostThreads): HostInspection {
+    return {
+      describe: told => void threads.describe(this.#mainTree()).then(told),
+      metrics: told => void threads.metrics().then(snapshots => prometheusText([...snapshots, this.#metrics.snapshot()])).then(told)
+    }
+  }
+
+  #mainTree(): ActorDescription[] {
+    const thread = addressOf(threadAddressOf(this.name, 'main'), 'host')
+    const mailbox = { length: 0, limit: 0, handled: 0, refused: 0 }
+    const idle = { restarts: 0, incarnation: 0, mailbox, last_crash: null, children: [] }
+    const nats: ActorDescription = { ...idle, name: 'nats-server', kind: 'process', thread, state: 'running', summary: { pid: this.#nats?.pid ?? null } }
+    const own = this.#system?.describe()
+    return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
+  }
+}
+
+function urlHost(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
+  return bind.includes(':') ? `[${bind}]` : bind
+}

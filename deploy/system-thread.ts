@@ -1,0 +1,67 @@
+import type { SystemResources } from '../actors/system-resources.ts'
+import { systemTree } from '../actors/tree.ts'
+import { ActorSystem } from '../runtime/actor-system.ts'
+import { MetricRegistry } from '../runtime/metrics.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { systemClock } from '../runtime/system-clock.ts'
+import { runThread } from '../runtime/worker-thread.ts'
+import { clusterFileIn } from './cluster-file.ts'
+import { threadBus } from './thread-bus.ts'
+import { bucketDefaultsOf, type SystemThreadSettings } from './thread-settings.ts'
+
+/** Membership, ring and repair: what must never delay a request. */
+runThread<SystemThreadSettings>(async (settings, seat) => {
+  const { host } = settings
+  const metrics = new MetricRegistry()
+  const bus = await threadBus(settings, seat.name, 'a', seat.log)
+  const resources: SystemResources = {
+    clusterName: host.cluster,
+    self: {
+      name: host.name,
+      uid: settings.uid,
+      incarnation: 1,
+      state: 'up',
+      standing: 'up',
+      dc: host.dc,
+      zone: host.zone,
+      weight: host.weight,
+      heartbeat: 0,
+      threads: settings.threads,
+      http: settings.httpUrl,
+      nats: settings.natsUrl,
+      route: settings.route,
+      version: settings.version,
+      pid: settings.pid,
+      seen: ''
+    },
+    birthShape: { partitions: host.partitions, replicas: host.replicas },
+    joins: host.join.length > 0,
+    defaults: bucketDefaultsOf(host),
+    clusterFile: clusterFileIn(host.data),
+    gossip: { roundMs: 300, fanOut: 2, suspectMs: 1_500, downMs: 4_000, backMs: 600_000 }
+  }
+  const system = new ActorSystem<SystemResources>({
+    host: host.name,
+    thread: seat.name,
+    clock: systemClock,
+    random: systemRandom(),
+    bus,
+    resources,
+    log: seat.log,
+    metrics,
+    incarnationBase: seat.incarnationBase,
+    onGiveUp: error => seat.gaveUp(error),
+    onCrash: report => seat.crashed(report)
+  })
+  await bus.ready()
+  system.start(systemTree())
+  return {
+    describe: () => system.describe(),
+    metrics: () => metrics.snapshot(),
+    drain: () => system.stop(),
+    async stop() {
+      await system.stop()
+      await bus.close()
+    }
+  }
+})

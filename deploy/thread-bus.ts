@@ -1,0 +1,22 @@
+import { wireCodecs } from '../actors/wire.ts'
+import { threadAddressOf } from '../bus/bus.ts'
+import { codecRegistry } from '../bus/codec.ts'
+import { NatsBus } from '../bus/nats-bus.ts'
+import { subjectScheme } from '../bus/subject.ts'
+import type { Log } from '../runtime/log.ts'
+import type { CommonSettings } from './thread-settings.ts'
+
+/** A thread's connection to the bus between hosts (`a`), or to the account of application clients (`c`). */
+export function threadBus(settings: CommonSettings, thread: string, door: 'a' | 'c', log: Log): Promise<NatsBus> {
+  const credentials = door === 'a' ? settings.internal : settings.door
+  return NatsBus.connect({
+    servers: settings.natsServers,
+    ...(credentials ?? {}),
+    scheme: subjectScheme(settings.host.cluster, door),
+    thread: threadAddressOf(settings.host.name, thread),
+    codec: codecRegistry(wireCodecs),
+    waitForServer: true,
+    onMalformed: error => log.warn({ error: error.message }, 'a message that does not decode was dropped'),
+    onStatus: status => log[status.type === 'reconnected' ? 'info' : 'warn']({ bus: door }, `bus ${status.type}: ${status.detail}`)
+  })
+}

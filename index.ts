@@ -1,0 +1,34 @@
+/** What applications import from 'carillon'. */
+export { connect } from './api/client/client.ts'
+export type { ConnectOptions } from './api/client/client-options.ts'
+export { Store, type BucketOptions, type Session, type SessionOptions } from './api/client/store.ts'
+export { Bucket, type KeysOptions, type Operation, type Outcome, type StoreKey, type Updated, type UpdateOptions } from './api/client/bucket.ts'
+export type { Found, Stored, Version } from './api/client/found.ts'
+export type { PutBytesOptions, PutOptions, ReadOptions, WriteOptions } from './api/client/operation-options.ts'
+export type { EncodedValue, ValueCodec } from './api/client/value-codec.ts'
+export type { StoreEvent, WatchOptions } from './api/client/watch.ts'
+export {
+  BadRequest,
+  CorruptRecord,
+  Forbidden,
+  InternalError,
+  KeyExists,
+  NotAllowed,
+  NotFound,
+  Overloaded,
+  PreconditionFailed,
+  QuorumUnavailable,
+  RateLimited,
+  StorageFailed,
+  StorageFull,
+  StoreError,
+  Timeout,
+  TooLarge,
+  TooManySiblings,
+  Unauthorized,
+  Unavailable,
+  UnsupportedMediaType
+} from './api/client/errors.ts'
+export type { Fault, FaultCode, FaultFigures } from './model/fault.ts'
+export type { Acknowledgement, Receipt, Strength } from './actors/coordinator-protocol.ts'
+export type { RingView } from './actors/ring-view.ts'

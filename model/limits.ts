@@ -1,0 +1,49 @@
+/** Every bound of the system, with its unit in its name. What is over a limit is refused with an error, never dropped. */
+export const limits = Object.freeze({
+  /** A key, in bytes. */
+  keyBytesMax: 512,
+  bucketNameCharactersMax: 64,
+  /** Default bound of key + value, in bytes; a cluster may raise it up to `pairBytesCeiling`. */
+  pairBytesDefault: 10 * 1024,
+  pairBytesCeiling: 512 * 1024,
+  contentTypeCharactersMax: 128,
+  /** Concurrent versions of one key; a further blind write is refused, a merge of replicas never. */
+  siblingsMax: 64,
+  /** Entries (vector and cloud) that a context sent by a client may hold. */
+  contextEntriesMax: 1024,
+  replicasMax: 16,
+  partitionsMin: 8,
+  partitionsMax: 65_536,
+  hostsMax: 4096,
+  weightMin: 0.01,
+  weightMax: 1000,
+  /** Bytes of one bus message: below the 1 MB that a nats-server takes by default. */
+  busMessageBytesMax: 1_000_000,
+  /** A batch leaves early once it holds this much. */
+  batchBytesMax: 60_000,
+  batchMessagesMax: 512,
+  /** Bytes waiting for a nats-server that does not read; beyond it sends are refused. */
+  busPendingBytesMax: 64 * 1024 * 1024,
+  mailboxDataDefault: 4096,
+  mailboxControlMax: 65_536,
+  /** Messages one actor handles before the next has its turn. */
+  actorTurnMessagesMax: 64,
+  /** Milliseconds of one turn of the scheduler before the event loop has its own. */
+  schedulerTurnMsMax: 5,
+  actorsPerThreadMax: 200_000,
+  timersPerActorMax: 65_536,
+  requestTimeoutMsDefault: 2_000,
+  requestTimeoutMsMax: 60_000,
+  /** Requests one coordinator has under way. */
+  coordinatorRequestsMax: 16_384,
+  /** Requests one client has under way. */
+  clientRequestsMax: 16_384,
+  logSegmentBytes: 16 * 1024 * 1024,
+  logBatchBytesMax: 4 * 1024 * 1024,
+  /** Bytes in the memory table before writes are refused until the store behind has caught up. */
+  memoryTableBytesMax: 128 * 1024 * 1024,
+  listPageMax: 1_000,
+  batchOperationsMax: 1_000,
+  decodeDepthMax: 64,
+  crashHistoryMax: 16
+})

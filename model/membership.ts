@@ -1,0 +1,121 @@
+import { hash32 } from './hash.ts'
+
+export const hostStates = Object.freeze(['joining', 'up', 'leaving', 'suspect', 'down', 'left', 'removed'] as const)
+/** In the order of precedence: of two records of one incarnation the later state wins. */
+export type HostState = (typeof hostStates)[number]
+
+/** Where a host stands with the ring, whether or not it is suspected at the moment. */
+export type Standing = 'joining' | 'up' | 'leaving'
+
+/** What gossip spreads about one host. Plain values only. */
+export interface Member {
+  readonly name: string
+  /** Its identity, 32 bits: new for a host that lost its data, so that an old self never returns. */
+  readonly uid: number
+  /** Raised by the host itself: at each start, and to refute a suspicion. */
+  readonly incarnation: number
+  readonly state: HostState
+  /** The last of `joining`, `up`, `leaving` that it was in: suspicion must not move ownership. See `withState`. */
+  readonly standing: Standing
+  readonly dc: string
+  readonly zone: string
+  readonly weight: number
+  /** Raised by the host itself in each round of gossip. */
+  readonly heartbeat: number
+  /** Data threads: partition p lives on thread `data-(p mod threads)`. */
+  readonly threads: number
+  /** URLs and addresses at which it is reached. */
+  readonly http: string
+  readonly nats: string
+  readonly route: string
+  readonly version: string
+  readonly pid: number
+  /** Epoch of the membership that it has seen, as of its heartbeat. */
+  readonly seen: string
+}
+
+/** Ascending by uid, each once. */
+export type Membership = readonly Member[]
+
+/** `member` in another state; its standing changes only with the states that are one. */
+export function withState(member: Member, state: HostState): Member {
+  const standing = state === 'joining' || state === 'up' || state === 'leaving' ? state : member.standing
+  return member.state === state && member.standing === standing ? member : { ...member, state, standing }
+}
+
+/**
+ * Which of two records of one uid says more: `removed` is final; then the higher incarnation, the later state, the higher heartbeat.
+ * Records that tie are ordered by what else they say, so that all hosts settle on the same one.
+ * @returns below 0: `b` says more; 0: they say the same
+ * @see Das, Gupta, Motivala: SWIM (DSN 2002), section 4.2; van Renesse, Minsky, Hayden: A Gossip-Style Failure Detection Service (1998)
+ */
+export function compareMembers(a: Member, b: Member): number {
+  return (
+    Number(a.state === 'removed') - Number(b.state === 'removed') ||
+    a.incarnation - b.incarnation ||
+    hostStates.indexOf(a.state) - hostStates.indexOf(b.state) ||
+    a.heartbeat - b.heartbeat ||
+    compareText(textOf(a), textOf(b))
+  )
+}
+
+/** The record that says more; `a` itself where they say the same. */
+export function mergeMember(a: Member, b: Member): Member {
+  return compareMembers(a, b) < 0 ? b : a
+}
+
+/**
+ * What two views know together. Commutative, associative, idempotent, so it matters neither in which order nor how often gossip arrives.
+ * @param a ascending by uid
+ * @param b in any order
+ * @returns ascending by uid; `a` itself where `b` adds nothing
+ */
+export function mergeMembership(a: Membership, b: readonly Member[]): Membership {
+  let merged: Map<number, Member> | undefined
+  const known = new Map(a.map((member) => [member.uid, member]))
+  for (const member of b) {
+    const held = (merged ?? known).get(member.uid)
+    if (held !== undefined && compareMembers(held, member) >= 0) continue
+    merged ??= new Map(known)
+    merged.set(member.uid, member)
+  }
+  return merged === undefined ? a : [...merged.values()].sort((x, y) => x.uid - y.uid)
+}
+
+/**
+ * The members that hold data, or shall: those that have not left and were not removed. Where two of them have one name, the one with
+ * the higher incarnation, then the higher uid. Ascending by name.
+ * @param when `present`: hosts that are up or leaving, suspected or not; `future`: as it will be once joining hosts have their data
+ * and leaving ones are gone
+ */
+export function ringMembers(members: readonly Member[], when: 'present' | 'future' = 'present'): readonly Member[] {
+  const excluded: Standing = when === 'present' ? 'joining' : 'leaving'
+  const byName = new Map<string, Member>()
+  for (const member of members) {
+    if (member.state === 'left' || member.state === 'removed' || member.standing === excluded) continue
+    const other = byName.get(member.name)
+    if (other === undefined || (member.incarnation - other.incarnation || member.uid - other.uid) > 0) byName.set(member.name, member)
+  }
+  return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
+}
+
+/**
+ * A hash of what the ring depends on: names, identities, weights, zones, datacenters and standing; neither heartbeats nor suspicions.
+ * @returns 8 hex digits; equal on all hosts that have equal views
+ */
+export function membershipEpoch(members: readonly Member[]): string {
+  const text = [...ringMembers(members, 'present'), ...ringMembers(members, 'future')]
+    .map(({ name, uid, weight, zone, dc, standing }) => JSON.stringify([name, uid, weight, zone, dc, standing]))
+    .join('\n')
+  return hash32(new TextEncoder().encode(text), 0).toString(16).padStart(8, '0')
+}
+
+function textOf(member: Member): string {
+  const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen } = member
+  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen])
+}
+
+/** By UTF-16 code units: the same on every host, whatever its locale. */
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

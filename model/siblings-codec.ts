@@ -1,0 +1,196 @@
+import { isUtf8 } from 'node:buffer'
+import { covers, isEmpty, readContext } from './causal-context.ts'
+import { dotsLength, MalformedBytes, readDots, readVarint, varintLength, writeDots, writeVarint, type Cursor } from './dot-codec.ts'
+import { hash53 } from './hash.ts'
+import { emptySiblings, relation, type Sibling, type Siblings } from './siblings.ts'
+import type { Relation } from './version-vector.ts'
+
+/**
+ * Siblings as bytes, one way only, so that equal siblings have equal bytes:
+ *
+ * | what | bytes |
+ * |---|---|
+ * | version of this format | 1, is 1 |
+ * | length of the causal header that follows | varint |
+ * | causal header: vector, cloud, dots of the versions | lists as in `dot-codec` |
+ * | each version, in the order of its dot: flags | 1: bit 0 tombstone, bit 1 expires, bits 2-4 content type |
+ * | modifiedMs | 8, double, little-endian |
+ * | expiresMs, where flagged | 8, double, little-endian |
+ * | content type, where none of the common ones | varint length, UTF-8 |
+ * | value | varint length, bytes |
+ *
+ * The dots stand together in the header, so what two replicas know can be compared, and digested, without touching a value.
+ */
+const formatVersion = 1
+const flagTombstone = 1
+const flagExpires = 2
+const flagsMax = 0x1f
+const typeShift = 2
+const typeOther = 7
+const commonTypes: readonly string[] = Object.freeze(['', 'application/json', 'application/octet-stream', 'text/plain; charset=utf-8'])
+
+const double = new Float64Array(1)
+const doubleBytes = new Uint8Array(double.buffer)
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/**
+ * @returns exactly the bytes
+ * @throws {RangeError} a time is no finite number
+ */
+export function encodeSiblings({ context, versions }: Siblings): Uint8Array {
+  const dots = dotsOf(versions)
+  const header = dotsLength(context.vector) + dotsLength(context.cloud) + dotsLength(dots)
+  let length = 1 + varintLength(header) + header
+  for (const version of versions) {
+    length += 9 + (version.expiresMs === 0 ? 0 : 8) + varintLength(version.value.length) + version.value.length
+    if (!commonTypes.includes(version.contentType)) length += textLength(version.contentType)
+  }
+  const bytes = Buffer.allocUnsafe(length)
+  bytes[0] = formatVersion
+  let at = writeVarint(bytes, 1, header)
+  at = writeDots(bytes, at, context.vector)
+  at = writeDots(bytes, at, context.cloud)
+  at = writeDots(bytes, at, dots)
+  for (const version of versions) at = writeVersion(bytes, at, version)
+  return bytes
+}
+
+/**
+ * @returns siblings whose values are views of `bytes`
+ * @throws {MalformedBytes} anything that `encodeSiblings` does not write
+ */
+export function decodeSiblings(bytes: Uint8Array): Siblings {
+  const cursor: Cursor = { bytes, at: 0 }
+  const headerEnd = readPreamble(cursor)
+  const context = readContext(cursor)
+  const dotsStart = cursor.at
+  const dots = readDots(cursor, false)
+  if (cursor.at !== headerEnd) throw new MalformedBytes('the causal header does not end where it says', cursor.at)
+  const versions: Sibling[] = []
+  for (let i = 0; i < dots.length; i += 2) {
+    const vnode = dots[i]!
+    const counter = dots[i + 1]!
+    if (!covers(context, vnode, counter)) throw new MalformedBytes(`the context does not cover version ${vnode}:${counter}`, dotsStart)
+    versions.push(readVersion(cursor, vnode, counter))
+  }
+  if (cursor.at !== bytes.length) throw new MalformedBytes('there are bytes behind the last version', cursor.at)
+  return versions.length === 0 && isEmpty(context) ? emptySiblings : { context, versions }
+}
+
+/**
+ * What tells replicas apart without their values: a digest of the context and the dots, since a dot names one value for ever.
+ * @param bytes as `encodeSiblings` wrote them
+ * @returns 0 ≤ digest < 2^53
+ * @throws {MalformedBytes} the bytes end before the header does
+ */
+export function digestOf(bytes: Uint8Array): number {
+  const cursor: Cursor = { bytes, at: 0 }
+  const end = readPreamble(cursor)
+  return hash53(bytes.subarray(cursor.at, end))
+}
+
+/**
+ * `relation` of what the bytes hold; equal ones, the usual case, are recognised by their headers alone.
+ * @throws {MalformedBytes}
+ */
+export function relationOfBytes(a: Uint8Array, b: Uint8Array): Relation {
+  if (haveEqualHeaders(a, b)) return 'equal'
+  return relation(decodeSiblings(a), decodeSiblings(b))
+}
+
+function haveEqualHeaders(a: Uint8Array, b: Uint8Array): boolean {
+  const cursor: Cursor = { bytes: a, at: 0 }
+  const end = readPreamble(cursor)
+  if (b.length < end) return false
+  for (let at = 0; at < end; at++) {
+    if (a[at] !== b[at]) return false
+  }
+  return true
+}
+
+/** Leaves the cursor at the causal header; returns where that ends. */
+function readPreamble(cursor: Cursor): number {
+  const version = cursor.bytes[0]
+  if (version === undefined) throw new MalformedBytes('there are no bytes', 0)
+  if (version !== formatVersion) throw new MalformedBytes(`siblings have format ${version}, this host knows ${formatVersion}`, 0)
+  cursor.at = 1
+  const length = readVarint(cursor)
+  const end = cursor.at + length
+  if (end > cursor.bytes.length) throw new MalformedBytes('the bytes end within the causal header', cursor.bytes.length)
+  return end
+}
+
+function writeVersion(bytes: Buffer, offset: number, { contentType, expiresMs, modifiedMs, tombstone, value }: Sibling): number {
+  if (!Number.isFinite(modifiedMs) || !Number.isFinite(expiresMs)) throw new RangeError(`modified ${modifiedMs} or expires ${expiresMs} is no time`)
+  const common = commonTypes.indexOf(contentType)
+  bytes[offset] = (tombstone ? flagTombstone : 0) | (expiresMs === 0 ? 0 : flagExpires) | ((common < 0 ? typeOther : common) << typeShift)
+  let at = writeDouble(bytes, offset + 1, modifiedMs)
+  if (expiresMs !== 0) at = writeDouble(bytes, at, expiresMs)
+  if (common < 0) {
+    at = writeVarint(bytes, at, Buffer.byteLength(contentType))
+    at += bytes.write(contentType, at)
+  }
+  at = writeVarint(bytes, at, value.length)
+  bytes.set(value, at)
+  return at + value.length
+}
+
+function readVersion(cursor: Cursor, vnode: number, counter: number): Sibling {
+  const start = cursor.at
+  const flags = cursor.bytes[cursor.at++]
+  if (flags === undefined) throw new MalformedBytes('the bytes end before a version', start)
+  const type = flags >>> typeShift
+  if (flags > flagsMax || (type !== typeOther && type >= commonTypes.length)) throw new MalformedBytes(`flags ${flags} are unknown`, start)
+  const modifiedMs = readDouble(cursor)
+  const expiresMs = (flags & flagExpires) === 0 ? 0 : readDouble(cursor)
+  if (expiresMs === 0 && (flags & flagExpires) !== 0) throw new MalformedBytes('a version is flagged to expire, and does not', start)
+  const contentType = type === typeOther ? readText(cursor) : commonTypes[type]!
+  return { vnode, counter, value: readBytes(cursor), contentType, modifiedMs, expiresMs, tombstone: (flags & flagTombstone) !== 0 }
+}
+
+function dotsOf(versions: readonly Sibling[]): readonly number[] {
+  if (versions.length === 1) return [versions[0]!.vnode, versions[0]!.counter]
+  const dots: number[] = []
+  for (const { vnode, counter } of versions) dots.push(vnode, counter)
+  return dots
+}
+
+function textLength(text: string): number {
+  const length = Buffer.byteLength(text)
+  return varintLength(length) + length
+}
+
+/** A view of the bytes whose length comes first. */
+function readBytes(cursor: Cursor): Uint8Array {
+  const length = readVarint(cursor)
+  const end = cursor.at + length
+  if (end > cursor.bytes.length) throw new MalformedBytes(`the bytes end within the ${length} of a value or content type`, cursor.bytes.length)
+  const bytes = cursor.bytes.subarray(cursor.at, end)
+  cursor.at = end
+  return bytes
+}
+
+function readText(cursor: Cursor): string {
+  const start = cursor.at
+  const bytes = readBytes(cursor)
+  if (!isUtf8(bytes)) throw new MalformedBytes('a content type is not UTF-8', start)
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+  if (commonTypes.includes(text)) throw new MalformedBytes(`content type ${JSON.stringify(text)} is not in its short form`, start)
+  return text
+}
+
+function writeDouble(bytes: Uint8Array, offset: number, value: number): number {
+  double[0] = value + 0 // -0 has other bytes than 0
+  for (let at = 0; at < 8; at++) bytes[offset + at] = doubleBytes[isLittleEndian ? at : 7 - at]!
+  return offset + 8
+}
+
+function readDouble(cursor: Cursor): number {
+  const { bytes, at: start } = cursor
+  if (start + 8 > bytes.length) throw new MalformedBytes('the bytes end within a time', bytes.length)
+  for (let at = 0; at < 8; at++) doubleBytes[isLittleEndian ? at : 7 - at] = bytes[start + at]!
+  const value = double[0]!
+  if (!Number.isFinite(value) || Object.is(value, -0)) throw new MalformedBytes('a time is no finite number', start)
+  cursor.at = start + 8
+  return value
+}

@@ -1,0 +1,209 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fault, type Fault } from '../model/fault.ts'
+import type { Key } from '../model/key.ts'
+import { limits } from '../model/limits.ts'
+import { CommitLog, type CommitLogOwner, type SealedSegment } from './commit-log.ts'
+import { diskOperations, type FileOperations } from './file-operations.ts'
+import { logExtension, segmentNameOf } from './log-segment.ts'
+import { Entry, MemoryTable, type Generation } from './memory-table.ts'
+import { unframeRecord } from './record.ts'
+import { RefusedWrites } from './refused-writes.ts'
+import { mergedPage } from './scan-page.ts'
+import type { Completion, Durability, Store, StoreFigures, StorePage } from './store.ts'
+import { CorruptRecord } from './store.ts'
+import type { TableWriterPort } from './table-writer-protocol.ts'
+import { logDirectory, openTableForReading, tableRecord, type Table } from './table.ts'
+
+export interface LmdbStoreOptions {
+  /** The host's data directory: `table/` and `log/` lie in it. */
+  readonly directory: string
+  /** Number of the data thread, 0 ≤ thread < 65,536. */
+  readonly thread: number
+  /** How often the host was started: `HostIdentity.generation`. */
+  readonly generation: number
+  readonly tableWriter: TableWriterPort
+  readonly segmentBytes?: number
+  readonly batchBytesMax?: number
+  readonly memoryTableBytesMax?: number
+  readonly sealAfterMs?: number
+  readonly lazyFlushMs?: number
+  readonly files?: FileOperations
+}
+
+const sealAfterMsDefault = 1_000
+const lazyFlushMsDefault = 100
+/** Files kept to be written over; more are deleted. */
+const sparesMax = 3
+/** A record with all its siblings. */
+const recordBytesMax = 48 * 1024 * 1024
+/** Log that waits for the table, as a multiple of the memory table: one hot key fills logs, not memory. */
+const logToMemoryMax = 4
+
+/**
+ * A data thread's store: commit log → memory table → LMDB, which the host's table writer fills from the sealed segments.
+ * @see docs/storage.md
+ */
+export class LmdbStore implements Store, CommitLogOwner {
+  readonly #memory = new MemoryTable()
+  readonly #refused = new RefusedWrites(setImmediate)
+  readonly #table: Table
+  readonly #log: CommitLog
+  readonly #tableWriter: TableWriterPort
+  readonly #memoryBytesMax: number
+  readonly #logBytesMax: number
+  /** Segments on their way to the table, and their bytes. */
+  #moving = 0
+  #movingBytes = 0
+  #recycling = 0
+  /** Why the table writer does not get on. */
+  #stalled: Fault | undefined
+  #moved: (() => void) | undefined
+  #closed = false
+  #released = false
+  #writes = 0
+  #reads = 0
+  #corruptRecords = 0
+
+  /** @throws {Error} segments of an earlier store of this thread are left over: recover them first */
+  static open(options: LmdbStoreOptions): LmdbStore {
+    const directory = logDirectory(options.directory)
+    mkdirSync(directory, { recursive: true })
+    for (const file of readdirSync(directory)) {
+      if (segmentNameOf(file)?.thread !== options.thread) continue
+      if (file.endsWith(logExtension)) {
+        throw new Error(`${join(directory, file)} is left over from an earlier run: have the table writer recover it before thread ${options.thread} opens its store`)
+      }
+      rmSync(join(directory, file), { force: true })
+    }
+    return new LmdbStore(options, openTableForReading(options.directory))
+  }
+
+  private constructor(options: LmdbStoreOptions, table: Table) {
+    this.#table = table
+    this.#tableWriter = options.tableWriter
+    this.#memoryBytesMax = options.memoryTableBytesMax ?? limits.memoryTableBytesMax
+    this.#logBytesMax = this.#memoryBytesMax * logToMemoryMax
+    this.#log = new CommitLog(
+      {
+        directory: logDirectory(options.directory),
+        thread: options.thread,
+        generation: options.generation,
+        segmentBytes: options.segmentBytes ?? limits.logSegmentBytes,
+        batchBytesMax: options.batchBytesMax ?? limits.logBatchBytesMax,
+        sealAfterMs: options.sealAfterMs ?? sealAfterMsDefault,
+        lazyFlushMs: options.lazyFlushMs ?? lazyFlushMsDefault,
+        files: options.files ?? diskOperations
+      },
+      this
+    )
+  }
+
+  read(partition: number, key: Key): Uint8Array | undefined {
+    this.#reads++
+    const entry = this.#memory.get(partition, key)
+    return entry === undefined ? this.#readTable(partition, key) : entry.record
+  }
+
+  #readTable(partition: number, key: Key): Uint8Array | undefined {
+    const framed = tableRecord(this.#table, partition, key)
+    if (framed === undefined) return undefined
+    try {
+      return unframeRecord(framed, framed.length, partition, key)
+    } catch (error) {
+      if (error instanceof CorruptRecord) this.#corruptRecords++
+      throw error
+    }
+  }
+
+  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): void {
+    this.#append(new Entry(partition, key, record, durability === 'flushed', completion), completion)
+  }
+
+  erase(partition: number, key: Key, completion: Completion): void {
+    this.#append(new Entry(partition, key, undefined, false, completion), completion)
+  }
+
+  #append(entry: Entry, completion: Completion): void {
+    this.#writes++
+    const why = this.#refusal(entry)
+    if (why === undefined) this.#log.append(entry)
+    else this.#refused.refuse(completion, why)
+  }
+
+  #refusal(entry: Entry): Fault | undefined {
+    const size = entry.record === undefined ? 0 : entry.record.length
+    if (size > recordBytesMax) {
+      return fault('too_large', `a record of ${size} bytes is over the limit of ${recordBytesMax}`, { limit: recordBytesMax, size, outcome: 'refused' })
+    }
+    if (this.#closed) return fault('unavailable', 'the store is closed', { outcome: 'refused' })
+    const bytes = this.#memory.bytes
+    const logBytes = this.#movingBytes
+    if (bytes < this.#memoryBytesMax && logBytes < this.#logBytesMax) return undefined
+    if (this.#stalled !== undefined) return this.#stalled
+    return bytes < this.#memoryBytesMax
+      ? fault('overloaded', 'the log holds more than the table writer keeps up with: try again later', { limit: this.#logBytesMax, size: logBytes, outcome: 'refused' })
+      : fault('overloaded', 'the memory table is full until the table writer has caught up: try again later', { limit: this.#memoryBytesMax, size: bytes, outcome: 'refused' })
+  }
+
+  scan(partition: number, after: Key | undefined, pairsMax: number): StorePage {
+    const page = mergedPage(this.#table, this.#memory.after(partition, after), partition, after, pairsMax)
+    this.#corruptRecords += page.corrupt.length
+    return page
+  }
+
+  figures(): StoreFigures {
+    return {
+      memoryTableBytes: this.#memory.bytes,
+      memoryTablePairs: this.#memory.pairs,
+      logBytes: this.#movingBytes + this.#log.bytes,
+      writes: this.#writes,
+      flushes: this.#log.flushes,
+      reads: this.#reads,
+      corruptRecords: this.#corruptRecords
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await new Promise<void>((resolve) => this.#log.close(resolve))
+    // A table writer that cannot get on does not hold up the end: the next start recovers what is left.
+    if (this.#moving > 0 && this.#stalled === undefined) await new Promise<void>((resolve) => (this.#moved = resolve))
+    this.#released = true
+    await this.#table.close()
+  }
+
+  // ---- the log's owner
+
+  begun(number: number): Generation {
+    return this.#memory.begin(number)
+  }
+
+  abandoned(number: number): void {
+    this.#memory.abandon(number)
+  }
+
+  sealed(segment: SealedSegment): void {
+    const recycle = this.#log.spares + this.#recycling < sparesMax && !this.#closed
+    if (recycle) this.#recycling++
+    this.#moving++
+    this.#movingBytes += segment.bytes
+    this.#tableWriter.seal(segment, recycle, (why, spare) => {
+      if (this.#released) return
+      this.#stalled = why
+      if (why === undefined) this.#inTable(segment, recycle, spare)
+      if (this.#moving === 0 || why !== undefined) this.#moved?.()
+    })
+  }
+
+  #inTable(segment: SealedSegment, recycled: boolean, spare: string | undefined): void {
+    if (recycled) this.#recycling--
+    this.#moving--
+    this.#movingBytes -= segment.bytes
+    if (spare !== undefined) this.#log.recycle(spare)
+    // First the newer view of the table, then the memory: no read in between can miss the pair.
+    this.#table.resetReadTxn()
+    this.#memory.drop(segment.number)
+  }
+}

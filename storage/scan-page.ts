@@ -1,0 +1,61 @@
+import type { Key } from '../model/key.ts'
+import type { Entry } from './memory-table.ts'
+import { unframeRecord } from './record.ts'
+import { CorruptRecord, type StoredPair, type StorePage } from './store.ts'
+import { tablePrefix, tablePrefixCharacters, type Table } from './table.ts'
+
+/** A page ends early once its records hold this much. */
+export const pageBytesMax = 4 * 1024 * 1024
+
+/**
+ * One page of a partition: the table's pairs, and over them those of the memory table.
+ * @param newer the memory table's entries after `after`, by key
+ */
+export function mergedPage(table: Table, newer: readonly Entry[], partition: number, after: Key | undefined, pairsMax: number): StorePage {
+  const prefix = tablePrefix(partition)
+  const end = partition === 0xffff ? undefined : tablePrefix(partition + 1)
+  const range = table.getRange({ start: after === undefined ? prefix : `${prefix}${after}\0`, ...(end === undefined ? {} : { end }) })
+  const older = range[Symbol.iterator]()
+  const pairs: StoredPair[] = []
+  const corrupt: Key[] = []
+  let last: Key | undefined
+  let bytes = 0
+  let at = 0
+  let stored = older.next()
+  try {
+    for (;;) {
+      const newest = newer[at]
+      const storedKey = stored.done === true ? undefined : (stored.value.key.slice(tablePrefixCharacters) as Key)
+      if (newest === undefined && storedKey === undefined) return { pairs, corrupt, next: undefined }
+      if (pairs.length + corrupt.length >= pairsMax || bytes >= pageBytesMax) return { pairs, corrupt, next: last }
+      const fromMemory = newest !== undefined && (storedKey === undefined || newest.key <= storedKey)
+      if (fromMemory) {
+        at++
+        last = newest.key
+        if (newest.record !== undefined) {
+          bytes += newest.record.length
+          pairs.push({ key: newest.key, record: newest.record })
+        }
+      } else if (stored.done !== true) {
+        last = storedKey!
+        const framed = stored.value.value
+        bytes += framed.length
+        const record = verified(framed, partition, last, corrupt)
+        if (record !== undefined) pairs.push({ key: last, record })
+      }
+      if (storedKey === last && stored.done !== true) stored = older.next()
+    }
+  } finally {
+    older.return?.()
+  }
+}
+
+function verified(framed: Buffer, partition: number, key: Key, corrupt: Key[]): Uint8Array | undefined {
+  try {
+    return unframeRecord(framed, framed.length, partition, key)
+  } catch (error) {
+    if (!(error instanceof CorruptRecord)) throw error
+    corrupt.push(key)
+    return undefined
+  }
+}
