@@ -1,8 +1,31 @@
-/** What applications import from 'carillon'. */
+import type { Host, HostOptions } from './deploy/host.ts'
+
+/*
+ * What applications import from 'carillon'.
+ */
+
+/**
+ * Run a host in this process. Its parts are loaded on the first call, so that a mere client does without them.
+ * @throws {Error} a setting is wrong, the data directory is in use, nats-server is missing, a port is taken
+ */
+export async function startHost(options?: HostOptions): Promise<Host> {
+  const host = await import('./deploy/host.ts')
+  return host.startHost(options)
+}
+
+export type { Host, HostOptions } from './deploy/host.ts'
 export { connect } from './api/client/client.ts'
 export type { ConnectOptions } from './api/client/client-options.ts'
 export { Store, type BucketOptions, type Session, type SessionOptions } from './api/client/store.ts'
-export { Bucket, type KeysOptions, type Operation, type Outcome, type StoreKey, type Updated, type UpdateOptions } from './api/client/bucket.ts'
+export {
+  Bucket,
+  type KeysOptions,
+  type Operation,
+  type Outcome,
+  type StoreKey,
+  type Updated,
+  type UpdateOptions
+} from './api/client/bucket.ts'
 export type { Found, Stored, Version } from './api/client/found.ts'
 export type { PutBytesOptions, PutOptions, ReadOptions, WriteOptions } from './api/client/operation-options.ts'
 export type { EncodedValue, ValueCodec } from './api/client/value-codec.ts'

@@ -2,10 +2,11 @@ import type { Message, Ref } from '../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../bus/codec.ts'
 import { type CausalContext, readContext } from '../model/causal-context.ts'
 import { dotsLength, writeDots } from '../model/dot-codec.ts'
+import { isFault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import type { ConsistencyLevel } from '../model/quorum.ts'
 import type { Durability } from '../storage/store.ts'
-import type { DeleteRequest, GetRequest, Got, PutRequest, QuorumOptions, Receipt, Strength, Written } from './coordinator-protocol.ts'
+import type { DeleteRequest, GetRequest, Got, PutRequest, QuorumOptions, Receipt, Refused, Strength, Written } from './coordinator-protocol.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
 /**
@@ -262,5 +263,22 @@ const record: MessageCodec<Extract<VnodeReply, { kind: 'record' }>> = {
   }
 }
 
-/** For `codecRegistry`, on every bus of the store and its clients. */
-export const wireCodecs: readonly MessageCodec<never>[] = [get, put, del, got, written, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]
+const refused: MessageCodec<Refused> = {
+  tag: 11,
+  kind: 'refused',
+  write(message, writer) {
+    writer.latin1(message.epoch)
+    writer.utf8(JSON.stringify(message.fault))
+  },
+  read(reader) {
+    const epoch = reader.latin1()
+    const why: unknown = JSON.parse(reader.utf8())
+    return isFault(why) ? { kind: 'refused', epoch, fault: why } : reader.fail('a refusal names no fault')
+  }
+}
+
+/** All that passes between an application and a door. For `codecRegistry`, without msgpack: nothing else is even looked at. */
+export const clientCodecs = [get, put, del, got, written, refused] as unknown as readonly MessageCodec<never>[]
+
+/** For `codecRegistry`, between the hosts. */
+export const wireCodecs = [...clientCodecs, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]

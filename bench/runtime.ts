@@ -1,16 +1,27 @@
-import type { Message, Ref } from '../bus/bus.ts'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Ref, threadAddressOf } from '../bus/bus.ts'
+import { findNatsServer } from '../bus/nats-binary.ts'
+import { NatsServer } from '../bus/nats-server.ts'
 import type { AnyBehaviour, Behaviour, SupervisorSpec } from '../runtime/actor.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
+import { PortExchange } from '../runtime/port-bus.ts'
 import { SeededRandom } from '../runtime/random.ts'
 import { systemClock } from '../runtime/system-clock.ts'
+import { incarnationsFrom, ThreadGroup } from '../runtime/thread-group.ts'
 import { VirtualClock } from '../runtime/virtual-clock.ts'
+import type { ThreadConfig, ThreadSpec } from '../runtime/worker-host.ts'
 
 /** The runtime alone: what a tell, a spawn, a restart, a timer and an idle actor cost. Prints one JSON object per line. */
 
-type Ball = { readonly kind: 'ball'; readonly replyTo?: Ref<Ball> } | { readonly kind: 'crash' } | { readonly kind: 'timers'; readonly count: number }
+type Ball =
+  | { readonly kind: 'ball'; readonly replyTo?: Ref<Ball> }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'timers'; readonly count: number }
 
 const ball: Ball = { kind: 'ball' }
 
@@ -72,11 +83,11 @@ async function tellSameThread(pairs: number, balls: number): Promise<void> {
   system.start(tree(children))
   for (let i = 0; i < pairs * 2; i += 1) for (let j = 0; j < balls; j += 1) system.send(system.lookup<Ball>(`p${i}`)!, ball)
   const handled = (): number => system.describe().children.reduce((sum, child) => sum + child.mailbox.handled, 0)
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 500))
   const before = handled()
   const cpu = cpuNs()
   const since = performance.now()
-  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  await new Promise(resolve => setTimeout(resolve, 2_000))
   const messages = handled() - before
   print('tell, same thread', {
     pairs,
@@ -95,7 +106,8 @@ function spawn(count: number): void {
   const before = process.memoryUsage().heapUsed
   const args = { to: () => undefined }
   const since = performance.now()
-  for (let i = 0; i < count; i += 1) system.startChild('root', { type: 'actor', name: `a${i}`, behaviour: player as AnyBehaviour, args })
+  for (let i = 0; i < count; i += 1)
+    system.startChild('root', { type: 'actor', name: `a${i}`, behaviour: player as AnyBehaviour, args })
   const spawned = performance.now()
   globalThis.gc?.()
   const idle = process.memoryUsage().heapUsed
@@ -157,7 +169,81 @@ function virtualEvents(count: number): void {
   print('virtual clock', { events, events_per_s: (events / (performance.now() - since)) * 1_000 })
 }
 
-export type { Message }
+/** CPU of another process, in ns, where the system tells. */
+function cpuNsOf(pid: number | undefined): number {
+  if (pid === undefined || process.platform !== 'linux') return 0
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10_000_000
+}
+
+/** Balls between one actor of each of two threads; each message crosses the bus. */
+async function tellOtherThread(
+  what: string,
+  balls: number,
+  bus: (thread: string) => ThreadConfig,
+  server?: number
+): Promise<void> {
+  const module = new URL('./runtime-thread.js', import.meta.url)
+  const thread = (name: string): ThreadSpec => ({ name, module, configure: () => bus(name) })
+  const threads = new ThreadGroup(
+    { name: 'players', strategy: 'one-for-one', intensity: 0, periodMs: 1_000, threads: [thread('one'), thread('two')] },
+    { host: 'bench', clock: systemClock, log: silentLog, incarnationBase: incarnationsFrom(systemClock) }
+  )
+  await threads.start()
+  await threads.thread('one')!.command('serve', balls)
+  const handled = async (): Promise<number> => {
+    const { children } = await threads.describe()
+    return children.reduce((sum, each) => sum + (each.children[0]?.children[0]?.mailbox.handled ?? 0), 0)
+  }
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  const before = await handled()
+  const cpu = cpuNs()
+  const serverCpu = cpuNsOf(server)
+  const since = performance.now()
+  await new Promise(resolve => setTimeout(resolve, 3_000))
+  const messages = (await handled()) - before
+  print(what, {
+    balls,
+    messages_per_s: (messages / (performance.now() - since)) * 1_000,
+    cpu_us_per_tell: (cpuNs() - cpu) / messages / 1_000,
+    server_cpu_us_per_tell: (cpuNsOf(server) - serverCpu) / messages / 1_000
+  })
+  await threads.stop()
+}
+
+async function overPorts(balls: number): Promise<void> {
+  const exchange = new PortExchange()
+  await tellOtherThread('tell, other thread, port bus', balls, name => {
+    const port = exchange.attach(threadAddressOf('bench', name))
+    return { config: { bus: { kind: 'port', port }, other: name === 'one' ? 'two' : 'one' }, transfer: [port] }
+  })
+  exchange.close()
+}
+
+async function overNats(all: readonly number[]): Promise<void> {
+  const binary = await findNatsServer(process.env['CARILLON_NATS_SERVER'], process.env['PATH']).catch(() => undefined)
+  if (binary === undefined) {
+    process.stdout.write('{"bench":"tell, other thread, nats","skipped":"no nats-server found"}\n')
+    return
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'carillon-bench-'))
+  const server = await NatsServer.start({
+    binary,
+    name: 'bench',
+    cluster: 'carillon',
+    directory,
+    ports: { client: -1, route: -1, monitor: -1 }
+  })
+  const { user, password } = server.internal
+  for (const balls of all) {
+    const bus = (name: string): ThreadConfig => ({
+      config: { bus: { kind: 'nats', url: server.url, user, password }, other: name === 'one' ? 'two' : 'one' }
+    })
+    await tellOtherThread('tell, other thread, nats', balls, bus, server.pid)
+  }
+  await server.stop()
+  rmSync(directory, { recursive: true, force: true })
+}
 
 await tellSameThread(1, 1)
 await tellSameThread(1, 100)
@@ -166,3 +252,5 @@ spawn(100_000)
 restart(20_000)
 timers(1_000_000)
 virtualEvents(3_000_000)
+for (const balls of [1, 64, 1_024]) await overPorts(balls)
+await overNats([1, 64, 1_024])

@@ -14,6 +14,7 @@ const version = 1
 /** Threads and addresses remembered for sending; beyond it all are forgotten, since clients come and go. */
 const destinationsMax = 4096
 const addressesMax = 65_536
+const addressPattern = /^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$/
 /** Writers kept for reuse, and the room that they may keep: one of them, all together. */
 const spareWritersMax = 512
 const spareBytesMax = 256 * 1024
@@ -57,7 +58,7 @@ export class Outbox {
   /**
    * Encode a message into its batch; the batch is emitted once it is full.
    * @returns false where the message alone is over `limits.busMessageBytesMax`
-   * @throws programmer errors: the message cannot be encoded. The batch is unharmed.
+   * @throws programmer errors: the message cannot be encoded, or the address is none. The batch is unharmed.
    */
   add(envelope: Envelope): boolean {
     const destination = this.#byAddress.get(envelope.to.address) ?? this.#learn(envelope.to.address)
@@ -143,6 +144,7 @@ export class Outbox {
   }
 
   #learn(address: Address): Destination {
+    if (!addressPattern.test(address)) throw new RangeError(`${JSON.stringify(address)} is no address: write host.thread.actor`)
     if (this.#byAddress.size >= addressesMax || this.#byThread.size >= destinationsMax) {
       this.flush()
       this.#byAddress.clear()

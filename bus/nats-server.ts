@@ -12,6 +12,7 @@ const readyPollMs = 5
 const reloadMsMax = 5_000
 const stopMsMax = 5_000
 const lastLinesMax = 20
+const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /**
  * Becomes nats-server, after leaving a watcher behind that waits on descriptor 3, which the host holds. A line on it: all is
@@ -84,14 +85,10 @@ export class NatsServer {
    */
   static async start(options: NatsServerOptions): Promise<NatsServer> {
     const server = new NatsServer(options)
-    if (
-      server.#bindHost !== '127.0.0.1' &&
-      server.#bindHost !== '::1' &&
-      server.#bindHost !== 'localhost' &&
-      options.application === undefined
-    ) {
+    const { bindHost, application, routeSecret } = options
+    if (bindHost !== undefined && !loopback.has(bindHost) && (application === undefined || routeSecret === undefined)) {
       throw new Error(
-        `nats-server would listen on ${server.#bindHost} without credentials: configure a token for applications, or bind to 127.0.0.1`
+        `nats-server would listen on ${bindHost} without credentials: configure a token for applications and a secret for routes, or bind to 127.0.0.1`
       )
     }
     await server.#launch()

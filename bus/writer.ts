@@ -150,9 +150,11 @@ export class Writer {
   /**
    * Length in one byte, then ASCII text: names and addresses, known to be tokens.
    * @param from leave out what is before
+   * @throws {RangeError} it is longer than 255
    */
   token(text: string, from: number): void {
     const { length } = text
+    if (length - from > 255) throw new RangeError(`a name of ${length - from} characters is too long`)
     this.ensure(length - from + 1)
     const { buffer } = this
     let { position } = this

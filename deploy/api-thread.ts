@@ -3,11 +3,13 @@ import { Admin } from '../api/admin.ts'
 import { EventFeed } from '../api/admin-events.ts'
 import { StoreCore } from '../api/client/store-core.ts'
 import { buildHttp } from '../api/http/http-door.ts'
+import { AdminDoor } from '../api/nats/admin-door.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../actors/ring-keeper-protocol.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { runThread } from '../runtime/worker-thread.ts'
+import { doorConnection } from './door-connection.ts'
 import { threadBus } from './thread-bus.ts'
 import type { ApiThreadSettings } from './thread-settings.ts'
 
@@ -18,9 +20,11 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
   const bus = await threadBus(settings, seat.name, 'a', seat.log)
   const core = new StoreCore({ bus, clock: systemClock, random: Math.random, preferredHost: host.name })
   const admin = new Admin({ core, host: host.name })
+  const connection = await doorConnection(settings, `carillon door ${host.name} ${seat.name}`)
   const feed = new EventFeed(() => systemClock.wallMs())
   await bus.ready()
   const subscription = followRing(core, host.name, view => feed.viewChanged(view))
+  const adminDoor = new AdminDoor({ connection, cluster: host.cluster, admin, log: seat.log })
   const app = await buildHttp({
     core,
     admin,
@@ -59,7 +63,9 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
 
   async function closeInOrder(): Promise<void> {
     subscription.end()
+    adminDoor.close()
     await app.close()
+    await connection.close()
     await core.close()
   }
 })

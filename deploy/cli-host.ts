@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { interruptible } from '../api/cli/interruption.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
+import type { FaultMessage } from './fault-injection.ts'
 import { addHostOptions, configurationOf, type HostFlags } from './cli-configuration.ts'
 
 /** Runs until SIGINT or SIGTERM, which stop it cleanly: exit status 0. */
@@ -11,10 +12,20 @@ export function define(command: Command, terminal: Terminal): void {
     const { runHost } = await import('./host.ts')
     await interruptible(terminal, async signal => {
       const host = await runHost(settings)
-      const failure = await Promise.race([host.ended, aborted(signal)])
+      const failure = await Promise.race([host.ended, aborted(signal), parentGone(message => host.inject(message))])
       await host.stop()
       if (failure !== undefined) throw new CommandFailure(`host ${host.name} ended: ${failure.message}`)
     })
+  })
+}
+
+/** Started by another process with a channel to it, the host ends with that process, however it dies. */
+function parentGone(told: (message: FaultMessage) => void): Promise<undefined> {
+  return new Promise(resolve => {
+    if (process.channel === undefined) return
+    process.on('message', message => told(message as FaultMessage))
+    process.once('disconnect', () => resolve(undefined))
+    process.channel.unref()
   })
 }
 

@@ -200,7 +200,7 @@ function settingOf(name: SettingName, schema: TSchema): Setting {
 }
 
 function allowedBy(schema: TSchema): string {
-  if (Array.isArray(schema['enum'])) return schema['enum'].join(' or ')
+  if (Array.isArray(schema['enum'])) return schema['enum'].join(schema['enum'].length > 2 ? ', ' : ' or ')
   const kind = schema['type'] === 'integer' ? 'a whole number' : 'a number'
   return `${kind} from ${schema['minimum']} to ${schema['maximum']}`
 }

@@ -31,7 +31,7 @@ export interface Configuration {
 }
 
 /** Variables with our prefix that are read elsewhere. */
-const otherVariables: readonly string[] = ['CARILLON_CONFIG', 'CARILLON_DEV_TOKEN', 'CARILLON_SERVERS']
+const otherVariables: readonly string[] = ['CARILLON_CONFIG', 'CARILLON_DEV_TOKEN', 'CARILLON_SERVERS', 'CARILLON_SUPERVISOR_PID']
 
 /** Values by name, and where each came from, before they are checked. */
 interface Gathered {

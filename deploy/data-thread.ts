@@ -1,3 +1,6 @@
+import { ClientDoor } from '../api/nats/client-door.ts'
+import { natsDoorSpec } from '../api/nats/nats-door.ts'
+import { clientHost } from '../bus/subject.ts'
 import type { StoreResources } from '../actors/store-resources.ts'
 import { dataTree } from '../actors/tree.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
@@ -8,6 +11,8 @@ import { runThread } from '../runtime/worker-thread.ts'
 import { CountingDotClock } from '../storage/dot-clock.ts'
 import { LmdbStore } from '../storage/lmdb-store.ts'
 import { connectTableWriter } from '../storage/table-writer-protocol.ts'
+import { doorConnection } from './door-connection.ts'
+import { type Fault, FaultyStore } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
 import type { DataThreadSettings } from './thread-settings.ts'
 
@@ -15,16 +20,22 @@ import type { DataThreadSettings } from './thread-settings.ts'
 runThread<DataThreadSettings>(async (settings, seat) => {
   const { host, index, storage: port } = settings
   const metrics = new MetricRegistry()
-  const store = LmdbStore.open({ directory: host.data, thread: index, generation: settings.generation, tableWriter: connectTableWriter(port) })
+  const opened = LmdbStore.open({ directory: host.data, thread: index, generation: settings.generation, tableWriter: connectTableWriter(port) })
+  const faulty = settings.takesFaults ? new FaultyStore(opened) : undefined
+  const store = faulty ?? opened
   const dots = new CountingDotClock(settings.epoch)
   const bus = await threadBus(settings, seat.name, 'a', seat.log)
   const clients = await threadBus(settings, seat.name, 'c', seat.log)
+  const connection = await doorConnection(settings, `carillon door ${host.name} ${seat.name}`)
+  const { pairBytesMax, requestTimeoutMs } = host
+  const door = new ClientDoor({ bus: clients, coordinator: 'coordinator', pairBytesMax, log: seat.log, metrics })
   const system = new ActorSystem<StoreResources>({
     host: host.name,
     thread: seat.name,
     clock: systemClock,
     random: systemRandom(),
     bus,
+    gateways: new Map([[clientHost, door]]),
     resources: { store, dots, settings: settings.store },
     log: seat.log,
     metrics,
@@ -34,7 +45,9 @@ runThread<DataThreadSettings>(async (settings, seat) => {
   })
   observe()
   await bus.ready()
-  system.start(dataTree(undefined))
+  const { events } = settings.store
+  system.start(dataTree(natsDoorSpec({ connection, cluster: host.cluster, version: settings.version, pairBytesMax, requestTimeoutMs, events })))
+  door.open(system)
 
   let closing: Promise<void> | undefined
   const close = () => (closing ??= closeInOrder())
@@ -43,7 +56,8 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     metrics: () => metrics.snapshot(),
     drain: () => system.stop(),
     stop: close,
-    async command(name) {
+    async command(name, argument) {
+      if (name === 'fault' && faulty !== undefined) return faulty.inject(argument as Fault)
       if (name !== 'close') throw new Error(`the data thread knows no command ${name}`)
       await close()
       return dots.counter
@@ -54,6 +68,7 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     await system.stop()
     await store.close()
     await clients.close()
+    await connection.close()
     await bus.close()
     port.close()
   }

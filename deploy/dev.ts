@@ -60,6 +60,9 @@ export class DevCluster {
   readonly #options: DevOptions
   readonly #processes = new Map<string, ChildProcess>()
   #isStopping = false
+  /** Why a host ended before it was ready for the first time. */
+  #stillborn: string | undefined
+  #isReady = false
 
   constructor(options: DevOptions) {
     this.#options = options
@@ -70,8 +73,9 @@ export class DevCluster {
     return this.hosts.map(host => `nats://127.0.0.1:${host.natsPort}`)
   }
 
-  pidOf(name: string): number | undefined {
-    return this.#processes.get(name)?.pid
+  /** The process that runs the host now. */
+  processOf(name: string): ChildProcess | undefined {
+    return this.#processes.get(name)
   }
 
   /** Start all, and wait until each sees a quorum. @throws {Error} one does not get there */
@@ -81,10 +85,12 @@ export class DevCluster {
     for (const host of this.hosts) {
       while (!(await isReady(host))) {
         if (this.#isStopping) return
+        if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
         if (systemClock.now() > deadlineMs) throw new Error(`${host.name} is not ready after ${readyMsMax / 1000} s: its log is above`)
         await new Promise(resolve => setTimeout(resolve, readyPollMs))
       }
     }
+    this.#isReady = true
   }
 
   /** SIGTERM to all; who does not end in time is killed. */
@@ -128,12 +134,17 @@ export class DevCluster {
       const child = spawn(process.execPath, [carillonPath, 'host', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])], {
         // A group of its own: Ctrl-C reaches this process, which stops the hosts in order.
         detached: true,
-        stdio: ['ignore', 'inherit', 'inherit'],
-        env: { ...process.env, ...(token === '' ? {} : { CARILLON_TOKEN: token }), CARILLON_SUPERVISOR_PID: String(process.pid) }
+        // The channel tells a host that this process is gone.
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        env: { ...process.env, ...(token === '' ? {} : { CARILLON_TOKEN: token }) }
       })
       this.#processes.set(host.name, child)
       child.once('exit', (code, signal) => {
         if (this.#isStopping) return
+        if (!this.#isReady) {
+          this.#stillborn ??= `${host.name} ended (${signal ?? code}) before the cluster was ready: its last words are above`
+          return
+        }
         this.#options.say(`${host.name} ended (${signal ?? code}); it is started again`)
         if (window.record(systemClock.now()) === 'restart') setTimeout(() => !this.#isStopping && launch(), restartDelayMs)
         else this.#options.say(`${host.name} ended ${restartsMax} times within a minute and is left alone`)

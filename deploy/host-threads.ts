@@ -8,6 +8,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts'
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
+import type { Fault } from './fault-injection.ts'
 import { type ApiThreadSettings, bucketDefaultsOf, type CommonSettings, type DataThreadSettings, type SystemThreadSettings } from './thread-settings.ts'
 
 const closeMsMax = 20_000
@@ -114,6 +115,14 @@ export class HostThreads {
 
   async metrics(): Promise<readonly (readonly MetricSnapshot[])[]> {
     return await this.#group.metrics()
+  }
+
+  inject(thread: string, fault: Fault): void {
+    // Who is broken does not answer.
+    this.#group
+      .thread(thread)
+      ?.command('fault', fault)
+      .catch(() => {})
   }
 
   /** What a data thread that died has left in its log goes to the table before its replacement reads it. */

@@ -20,6 +20,7 @@ import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
 import { clusterFileIn } from './cluster-file.ts'
+import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
 import { HostThreads } from './host-threads.ts'
@@ -63,7 +64,7 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
 }
 
 /** A host with settings that were checked before. */
-export async function runHost(settings: HostSettings, log: Log = hostLog(settings)): Promise<Host> {
+export async function runHost(settings: HostSettings, log: Log = hostLog(settings)): Promise<RunningHost> {
   mkdirSync(settings.data, { recursive: true })
   const lock = DirectoryLock.take(settings.data)
   try {
@@ -83,7 +84,7 @@ export async function runHost(settings: HostSettings, log: Log = hostLog(setting
 }
 
 /** One host of the ring: a process with its threads and its nats-server. */
-class RunningHost implements Host {
+export class RunningHost implements Host {
   readonly #settings: HostSettings
   readonly #log: Log
   readonly #lock: DirectoryLock
@@ -157,6 +158,11 @@ class RunningHost implements Host {
     return this.#stopping
   }
 
+  /** For tests; refused unless the host was started to take faults. */
+  inject({ thread, fault }: FaultMessage): void {
+    this.#threads?.inject(thread, fault)
+  }
+
   async #stop(): Promise<void> {
     this.#log.info({}, 'the host stops')
     await this.#system?.stop()
@@ -200,8 +206,10 @@ class RunningHost implements Host {
       ports: { client: anyPort(natsPort), route: anyPort(routePort), monitor: anyPort(monitorPort) },
       routes,
       ...(token === '' ? {} : { application: { user: 'app', password: token } }),
-      onExit: exit => {
-        this.#log.error({ ...exit }, 'nats-server ended')
+      onExit: ({ code, signal, lines }) => {
+        // At its first start it is `start` that fails.
+        if (this.#nats === undefined) return
+        this.#log.error({ code, signal, lines: lines.slice(-3) }, 'nats-server ended')
         if (window.record(systemClock.now()) === 'escalate') return this.#fail(new Error('nats-server ends again and again'))
         server.restart().then(
           () => this.#log.info({ pid: server.pid }, 'nats-server was started again'),
@@ -220,6 +228,7 @@ class RunningHost implements Host {
       internal: this.#nats?.internal,
       door: this.#nats?.door,
       version,
+      takesFaults: process.env['CARILLON_FAULTS'] === 'on',
       pid: process.pid,
       // One core is left to the broker, the doors and repair.
       threads: threads > 0 ? threads : Math.max(1, availableParallelism() - 1)

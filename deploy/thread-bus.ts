@@ -1,4 +1,4 @@
-import { wireCodecs } from '../actors/wire.ts'
+import { clientCodecs, wireCodecs } from '../actors/wire.ts'
 import { threadAddressOf } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import { NatsBus } from '../bus/nats-bus.ts'
@@ -14,7 +14,7 @@ export function threadBus(settings: CommonSettings, thread: string, door: 'a' | 
     ...(credentials ?? {}),
     scheme: subjectScheme(settings.host.cluster, door),
     thread: threadAddressOf(settings.host.name, thread),
-    codec: codecRegistry(wireCodecs),
+    codec: door === 'a' ? codecRegistry(wireCodecs) : codecRegistry(clientCodecs, { plain: false }),
     waitForServer: true,
     onMalformed: error => log.warn({ error: error.message }, 'a message that does not decode was dropped'),
     onStatus: status => log[status.type === 'reconnected' ? 'info' : 'warn']({ bus: door }, `bus ${status.type}: ${status.detail}`)

@@ -14,6 +14,8 @@ export interface CommonSettings {
   readonly door: Credentials | undefined
   readonly version: string
   readonly pid: number
+  /** Whether tests may break the host's threads. */
+  readonly takesFaults: boolean
   /** How many data threads there are. */
   readonly threads: number
 }

@@ -5,6 +5,8 @@ export interface PlacementHost {
   readonly weight: number
   /** Hosts of one zone fail together. */
   readonly zone: string
+  /** Its number among the hosts of its zone, from 0, kept for life; undefined where it has none. */
+  readonly seat?: number | undefined
 }
 
 /** Zones by number, and the hosts of each, both by index. */

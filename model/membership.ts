@@ -20,6 +20,11 @@ export interface Member {
   readonly dc: string
   readonly zone: string
   readonly weight: number
+  /**
+   * Its number among the hosts of its datacenter and zone, from 0: the lowest that was free when it joined, see `freeSeat`. It never
+   * changes. Undefined for a host that took none, at some cost in evenness.
+   */
+  readonly seat?: number | undefined
   /** Raised by the host itself in each round of gossip. */
   readonly heartbeat: number
   /** Data threads: partition p lives on thread `data-(p mod threads)`. */
@@ -100,19 +105,36 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
 }
 
 /**
- * A hash of what the ring depends on: names, identities, weights, zones, datacenters and standing; neither heartbeats nor suspicions.
+ * The seat for a host that joins: the lowest that no host of its datacenter and zone has, that has not left or been removed.
+ * Two that join unaware of each other may take the same one: their partitions then coincide more than they need to, and nothing else.
+ * @returns undefined where the seated hosts have other weights: rows make hosts even that are alike
+ */
+export function freeSeat(members: readonly Member[], { dc, zone, weight }: Pick<Member, 'dc' | 'zone' | 'weight'>): number | undefined {
+  const taken = new Set<number>()
+  for (const member of members) {
+    if (member.dc !== dc || member.zone !== zone || member.seat === undefined || member.state === 'left' || member.state === 'removed') continue
+    if (member.weight !== weight) return undefined
+    taken.add(member.seat)
+  }
+  let seat = 0
+  while (taken.has(seat)) seat++
+  return seat
+}
+
+/**
+ * A hash of what the ring depends on: names, identities, weights, zones, datacenters, seats and standing; neither heartbeats nor suspicions.
  * @returns 8 hex digits; equal on all hosts that have equal views
  */
 export function membershipEpoch(members: readonly Member[]): string {
   const text = [...ringMembers(members, 'present'), ...ringMembers(members, 'future')]
-    .map(({ name, uid, weight, zone, dc, standing }) => JSON.stringify([name, uid, weight, zone, dc, standing]))
+    .map(({ name, uid, weight, zone, dc, seat, standing }) => JSON.stringify([name, uid, weight, zone, dc, seat, standing]))
     .join('\n')
   return hash32(new TextEncoder().encode(text), 0).toString(16).padStart(8, '0')
 }
 
 function textOf(member: Member): string {
-  const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen } = member
-  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen])
+  const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, seat } = member
+  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, seat])
 }
 
 /** By UTF-16 code units: the same on every host, whatever its locale. */

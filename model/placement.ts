@@ -1,5 +1,6 @@
 import { fairShares, zonesOf, type PlacementHost, type Zones } from './fair-share.ts'
-import { hash32, mix32 } from './hash.ts'
+import { hash32 } from './hash.ts'
+import { namedRow, seatRows, seatsMax } from './seat-rows.ts'
 
 /** No host holds more than this multiple of its fair share, and one partition. */
 const loadFactorMax = 1.1
@@ -8,9 +9,9 @@ const loadFactorMax = 1.1
  * Which hosts hold each partition: a pure function of the set of hosts, even to within `loadFactorMax`, and near to itself when a host
  * comes or goes.
  *
- * Each host gives every partition a score, from its own name alone; a partition goes to the hosts that score it lowest (rendezvous
- * hashing). Three things make it even without making it restless:
- * - a host's scores are a shuffled row of equal steps, not independent draws, which takes away two thirds of the variance;
+ * Each host gives every partition a score, from its seat or else its name; a partition goes to the hosts that score it lowest
+ * (rendezvous hashing). Three things make it even without making it restless:
+ * - a host's scores are a shuffled row of equal steps, not independent draws, and rows of seats complement each other (`seat-rows`);
  * - a score is divided by the odds that the host's fair share asks for (order sampling with fixed probability), so that heavy hosts
  *   get their share although nobody holds a partition twice;
  * - what is left is cut off by a cap: all pairs of host and partition are taken in the order of their scores, past those whose host
@@ -27,7 +28,7 @@ export function placementOf(hosts: readonly PlacementHost[], partitions: number,
     hostCount: hosts.length,
     n: Math.min(replicas, hosts.length),
     zones: zonesOf(hosts),
-    scores: scoresOf(hosts, shares, partitions),
+    scores: scoresOf(hosts, shares, partitions, Math.min(replicas, hosts.length)),
     capacities: shares.map((share) => Math.min(partitions, Math.floor(share * loadFactorMax + 1))),
     loads: new Array<number>(hosts.length).fill(0),
     owners: Array.from({ length: partitions }, () => [])
@@ -51,33 +52,47 @@ interface Placement {
   readonly owners: number[][]
 }
 
-function scoresOf(hosts: readonly PlacementHost[], shares: readonly number[], partitions: number): Float64Array {
+function scoresOf(hosts: readonly PlacementHost[], shares: readonly number[], partitions: number, depth: number): Float64Array {
   const count = hosts.length
   const scores = new Float64Array(partitions * count)
-  const steps = new Uint32Array(partitions)
-  hosts.forEach(({ name }, host) => {
-    const seed = hash32(new TextEncoder().encode(name), 0)
-    shuffle(steps, seed)
+  const rows = rowsOf(hosts, partitions, depth)
+  rows.forEach((row, host) => {
     const chance = shares[host]! / partitions
     const odds = chance < 1 ? (1 - chance) / chance : 0
     for (let partition = 0; partition < partitions; partition++) {
-      // Within its step a score is random, or equal hosts would tie at many partitions and the first name always win.
-      const draw = (steps[partition]! + mix32(seed ^ 0x5bd1e995, partition) / 0x1_0000_0000) / partitions
+      const draw = row[partition]!
       scores[partition * count + host] = (draw / (1 - draw)) * odds
     }
   })
   return scores
 }
 
-/** 0, 1, 2, … in an order that follows from `seed`. */
-function shuffle(steps: Uint32Array, seed: number): void {
-  for (let at = 0; at < steps.length; at++) steps[at] = at
-  for (let at = steps.length - 1; at > 0; at--) {
-    const other = Math.floor((mix32(seed, at) * (at + 1)) / 0x1_0000_0000)
-    const step = steps[at]!
-    steps[at] = steps[other]!
-    steps[other] = step
+function rowsOf(hosts: readonly PlacementHost[], partitions: number, depth: number): Float64Array[] {
+  const seatsOf = new Map<string, number>()
+  for (const { seat, zone } of hosts) {
+    if (seat !== undefined && seat < seatsMax) seatsOf.set(zone, Math.max(seatsOf.get(zone) ?? 0, seat + 1))
   }
+  const seatedOf = new Map([...seatsOf].map(([zone, count]) => [zone, rememberedRows(partitions, depth, textSeed(zone), count)]))
+  return hosts.map(({ name, seat, zone }) => (seat === undefined ? undefined : seatedOf.get(zone)?.[seat]) ?? namedRow(partitions, textSeed(name)))
+}
+
+/** Rows never change, so the last few are kept: a host makes its ring anew at each change of the membership. */
+const remembered = new Map<string, readonly Float64Array[]>()
+const rememberedMax = 8
+
+function rememberedRows(partitions: number, depth: number, seed: number, count: number): readonly Float64Array[] {
+  const name = `${partitions} ${depth} ${seed}`
+  const known = remembered.get(name)
+  if (known !== undefined && known.length >= count) return known
+  const rows = seatRows(partitions, depth, seed, count)
+  remembered.delete(name)
+  if (remembered.size >= rememberedMax) remembered.delete(remembered.keys().next().value!)
+  remembered.set(name, rows)
+  return rows
+}
+
+function textSeed(text: string): number {
+  return hash32(new TextEncoder().encode(text), 0)
 }
 
 /** Every pair that fits, lowest score first. */

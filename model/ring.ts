@@ -61,7 +61,7 @@ export function fallbacksOf(ring: Ring, members: readonly Member[], partition: n
 }
 
 /** A zone is a failure domain within its datacenter: equal names in two datacenters are two zones. */
-function placementHostOf({ name, weight, zone, dc }: Member): PlacementHost {
+function placementHostOf({ name, weight, zone, dc, seat }: Member): PlacementHost {
   if (!(weight > 0) || !Number.isFinite(weight)) throw new RangeError(`host ${name} has weight ${weight}: a weight is a number above 0`)
-  return { name, weight, zone: JSON.stringify([dc, zone]) }
+  return { name, weight, zone: JSON.stringify([dc, zone]), seat }
 }

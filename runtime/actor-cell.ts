@@ -1,4 +1,4 @@
-import type { Address, Lane, Message, Ref, UndeliveredReason } from '../bus/bus.ts'
+import type { Address, Lane, Ref, UndeliveredReason } from '../bus/bus.ts'
 import { addressOf } from '../bus/bus.ts'
 import { limits } from '../model/limits.ts'
 import { ActorContext, type ContextHost, type ContextOwner } from './actor-context.ts'
@@ -85,6 +85,7 @@ export class ActorCell implements Child, ContextOwner {
   }
 
   start(): Error | undefined {
+    if (this.incarnation !== 0) this.#restarts += 1
     this.incarnation = this.#host.nextIncarnation()
     const context = new ActorContext(this.#host, this)
     this.#context = context
@@ -100,11 +101,6 @@ export class ActorCell implements Child, ContextOwner {
     }
     this.state = 'running'
     return undefined
-  }
-
-  restart(): Error | undefined {
-    this.#restarts += 1
-    return this.start()
   }
 
   awaitRestart(): void {
@@ -138,7 +134,9 @@ export class ActorCell implements Child, ContextOwner {
     if (incarnation !== 0 && incarnation !== this.incarnation) return 'stale-incarnation'
     if (lane === 'control') {
       if (!this.mailbox.control.put(item, correlation, deadlineMs, traceparent)) {
-        this.exit(new RangeError(`the control lane of ${this.name} holds ${limits.mailboxControlMax} messages: it does not keep up`))
+        this.exit(
+          new RangeError(`the control lane of ${this.name} holds ${limits.mailboxControlMax} messages: it does not keep up`)
+        )
         return 'overloaded'
       }
     } else if (!this.mailbox.data.put(item, correlation, deadlineMs, traceparent)) {
@@ -152,7 +150,9 @@ export class ActorCell implements Child, ContextOwner {
 
   due(timer: Timer): void {
     if (!this.mailbox.control.put(timer, 0, Number.POSITIVE_INFINITY, undefined)) {
-      this.exit(new RangeError(`the control lane of ${this.name} holds ${limits.mailboxControlMax} messages: it does not keep up`))
+      this.exit(
+        new RangeError(`the control lane of ${this.name} holds ${limits.mailboxControlMax} messages: it does not keep up`)
+      )
     } else if (!this.queued) this.#host.ready(this)
   }
 
@@ -197,7 +197,7 @@ export class ActorCell implements Child, ContextOwner {
         context.deadlineMs = lane.deadlineMs
         context.traceparent = lane.traceparent
         if (lane === mailbox.control) this.#control(item, behaviour, state, context)
-        else behaviour.receive(state, item as Message, context)
+        else behaviour.receive(state, item, context)
         if (this.#exit !== undefined) break
         if (host.tick()) break
       }
@@ -229,7 +229,10 @@ export class ActorCell implements Child, ContextOwner {
     this.#shutdown = this.#host.clock.after(shutdownMs, () => {
       if (this.incarnation !== incarnation || this.state !== 'draining') return
       const reason = new Shutdown(`${this.name} had not drained after ${shutdownMs} ms`)
-      this.#host.log.warn({ actor: this.name, shutdown_ms: shutdownMs, waiting: this.mailbox.length }, 'an actor did not drain in time')
+      this.#host.log.warn(
+        { actor: this.name, shutdown_ms: shutdownMs, waiting: this.mailbox.length },
+        'an actor did not drain in time'
+      )
       this.#end(reason)
       this.#parent.childEnded(this, 'drained')
     })
@@ -271,7 +274,7 @@ export class ActorCell implements Child, ContextOwner {
       behaviour.receive(state, item.message, context)
     } else if (item instanceof Undelivered) behaviour.undelivered?.(state, item.reason, context)
     else if (item instanceof Unreachable) behaviour.unreachable?.(state, item.thread, context)
-    else behaviour.receive(state, item as Message, context)
+    else behaviour.receive(state, item, context)
   }
 
   #exited(messageKind: string | null): void {
@@ -330,7 +333,7 @@ export class ActorCell implements Child, ContextOwner {
     this.#shutdown = undefined
     this.#host.watchDrain(this, false)
     this.#host.timers.dropAll(this)
-    this.mailbox.drop((replyTo) => this.#host.undelivered(replyTo, 'stale-incarnation'))
+    this.mailbox.drop(replyTo => this.#host.undelivered(replyTo, 'stale-incarnation'))
   }
 
   #report(error: Error, messageKind: string | null): void {

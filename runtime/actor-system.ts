@@ -1,5 +1,5 @@
 import type { Address, Bus, Envelope, Lane, Message, Receiver, Ref, ThreadAddress, UndeliveredReason } from '../bus/bus.ts'
-import { addressOf, hostOf, isToken, threadAddressOf } from '../bus/bus.ts'
+import { actorOf, addressOf, everyHost, hostOf, isToken, threadAddressOf } from '../bus/bus.ts'
 import { limits } from '../model/limits.ts'
 import type { ActorDescription, ChildSpec, SupervisorSpec } from './actor.ts'
 import type { ActorCell, KindFigures } from './actor-cell.ts'
@@ -116,7 +116,7 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
 
   /** Drain and stop all actors in reverse order of start, then let go of the clock. The bus stays open. */
   stop(): Promise<void> {
-    this.#stopping ??= new Promise((resolve) => {
+    this.#stopping ??= new Promise(resolve => {
       this.#stopped = resolve
       if (this.#root === undefined || !this.#root.alive || this.#root.drain()) this.#through()
     })
@@ -127,7 +127,17 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
     if (this.#root !== undefined) return this.#root.describe()
     const mailbox = { length: 0, limit: 0, handled: 0, refused: 0 }
     const { thread } = this
-    return { name: 'root', kind: 'supervisor', thread, state: 'stopped', incarnation: 0, restarts: 0, mailbox, last_crash: null, children: [] }
+    return {
+      name: 'root',
+      kind: 'supervisor',
+      thread,
+      state: 'stopped',
+      incarnation: 0,
+      restarts: 0,
+      mailbox,
+      last_crash: null,
+      children: []
+    }
   }
 
   /** @returns a reference to whichever incarnation lives under that name, here */
@@ -163,7 +173,7 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
       this.log.error({ supervisor, limit: limits.actorsPerThreadMax }, 'this thread has as many actors as it may have')
       return undefined
     }
-    checkSpecification(spec, (name) => this.#taken(name))
+    checkSpecification(spec, name => this.#taken(name))
     const child = parent.startChild(spec)
     return child === undefined ? undefined : { address: addressOf(this.thread, child.name), correlation: 0, incarnation: 0 }
   }
@@ -175,12 +185,20 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
   /** The bus's, and gateways', way in. */
   deliver(envelope: Envelope): void {
     const { to, lane, message } = envelope
-    const cell = this.#cells.get(to.address)
+    const cell = this.#cells.get(to.address) ?? this.#meantHere(to.address)
     if (this.#taps.any) this.#taps.see(this.clock.now(), undefined, envelope)
     if (lane === 'control') {
       const reason = undeliveredReasonOf(message)
       if (reason !== undefined) {
-        cell?.accept(undefined, to.incarnation, undeliveredSignal(reason), lane, to.correlation, Number.POSITIVE_INFINITY, undefined)
+        cell?.accept(
+          undefined,
+          to.incarnation,
+          undeliveredSignal(reason),
+          lane,
+          to.correlation,
+          Number.POSITIVE_INFINITY,
+          undefined
+        )
         return
       }
     }
@@ -204,7 +222,14 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
 
   // What cells and supervisors need.
 
-  tell(from: ActorCell | undefined, to: Ref, message: Message, lane: Lane, budgetMs: number, traceparent: string | undefined): void {
+  tell(
+    from: ActorCell | undefined,
+    to: Ref,
+    message: Message,
+    lane: Lane,
+    budgetMs: number,
+    traceparent: string | undefined
+  ): void {
     const cell = this.#cells.get(to.address)
     if (this.#taps.any) this.#taps.see(this.clock.now(), from?.address, { to, lane, budgetMs, traceparent, message })
     if (cell !== undefined) {
@@ -221,7 +246,15 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
     this.#undelivered[reason].add()
     const cell = this.#cells.get(to.address)
     if (cell !== undefined) {
-      cell.accept(undefined, to.incarnation, undeliveredSignal(reason), 'control', to.correlation, Number.POSITIVE_INFINITY, undefined)
+      cell.accept(
+        undefined,
+        to.incarnation,
+        undeliveredSignal(reason),
+        'control',
+        to.correlation,
+        Number.POSITIVE_INFINITY,
+        undefined
+      )
     } else if (!to.address.startsWith(this.#ownPrefix)) {
       this.#leave({ to, lane: 'control', budgetMs: 0, traceparent: undefined, message: undeliveredMessage(reason) })
     }
@@ -239,7 +272,11 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
       figures = {
         handled: this.metrics.counter('actor_messages_handled_total', 'Messages handled, by kind of actor', labels),
         refused: this.metrics.counter('actor_messages_refused_total', 'Messages refused since the mailbox was full', labels),
-        expired: this.metrics.counter('actor_messages_expired_total', 'Messages dropped since nobody waited for them any more', labels),
+        expired: this.metrics.counter(
+          'actor_messages_expired_total',
+          'Messages dropped since nobody waited for them any more',
+          labels
+        ),
         crashes: this.metrics.counter('actor_crashes_total', 'Incarnations that ended by an error', labels)
       }
       this.#kinds.set(kind, figures)
@@ -316,6 +353,11 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
 
   #taken(name: string): boolean {
     return this.#supervisors.has(name) || (isToken(name) && this.#cells.has(addressOf(this.thread, name)))
+  }
+
+  /** What is sent to every host names none. */
+  #meantHere(address: Address): ActorCell | undefined {
+    return hostOf(address) === everyHost ? this.#cells.get(addressOf(this.thread, actorOf(address))) : undefined
   }
 
   #refuse(message: Message, reason: UndeliveredReason): void {

@@ -9,10 +9,8 @@ export interface Child {
   readonly spec: ChildSpec
   /** Whether it runs or drains. */
   readonly alive: boolean
-  /** @returns why it did not start */
+  /** Start, or start again after an end. @returns why it did not start */
   start(): Error | undefined
-  /** Start again after an end. */
-  restart(): Error | undefined
   /** Say that it waits for its restart. */
   awaitRestart(): void
   /** End at once, with `reason` as last words. Does not tell the parent. */

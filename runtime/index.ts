@@ -6,6 +6,7 @@ export {
   type Bus,
   type BusFigures,
   type Envelope,
+  everyHost,
   hostOf,
   isToken,
   type Lane,

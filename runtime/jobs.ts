@@ -73,7 +73,8 @@ export class JobPool {
     try {
       return { ok: true, value: (await this.#pool.run(argument, { filename: module.href, name, signal: stop.signal })) as T }
     } catch (thrown) {
-      if (stopped === 'time-out') return { ok: false, reason: stopped, error: new Error(`the job ${name} took more than ${timeoutMs} ms`) }
+      if (stopped === 'time-out')
+        return { ok: false, reason: stopped, error: new Error(`the job ${name} took more than ${timeoutMs} ms`) }
       return stopped === 'aborted' ? aborted() : { ok: false, reason: 'failed', error: errorOf(thrown) }
     } finally {
       clearTimeout(timer)
@@ -93,7 +94,7 @@ export class JobPool {
 
   /** @returns whether it is its turn; it takes over a thread then. False where it was aborted or the pool closed */
   #turn(abort: AbortSignal | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const settle = (go: boolean): void => {
         abort?.removeEventListener('abort', leave)
         resolve(go)

@@ -128,7 +128,13 @@ export class MetricRegistry implements Metrics {
     return all
   }
 
-  #handle(type: Family['type'], name: string, help: string, labels: Labels, bounds: readonly number[] | undefined): Value | Buckets {
+  #handle(
+    type: Family['type'],
+    name: string,
+    help: string,
+    labels: Labels,
+    bounds: readonly number[] | undefined
+  ): Value | Buckets {
     let family = this.#families.get(name)
     if (family === undefined) {
       family = { help, type, bounds, series: new Map() }

@@ -1,4 +1,4 @@
-import { MessageChannel, MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Address, Bus, BusFigures, Envelope, Message, Receiver, ThreadAddress } from '../bus/bus.ts'
 import { threadOf } from '../bus/bus.ts'
 
@@ -91,7 +91,16 @@ export class PortBus implements Bus {
   #dirty: Peer[] = []
   #receiver: Receiver | undefined = undefined
   #closed = false
-  readonly #figures = { messagesOut: 0, messagesIn: 0, batchesOut: 0, batchesIn: 0, bytesOut: 0, bytesIn: 0, refused: 0, malformed: 0 }
+  readonly #figures = {
+    messagesOut: 0,
+    messagesIn: 0,
+    batchesOut: 0,
+    batchesIn: 0,
+    bytesOut: 0,
+    bytesIn: 0,
+    refused: 0,
+    malformed: 0
+  }
 
   /** @param exchange what `PortExchange.attach` gave for this thread */
   constructor(thread: ThreadAddress, exchange: MessagePort) {
@@ -120,7 +129,11 @@ export class PortBus implements Bus {
       if (this.#closed) return this.#refuse()
       peer = new Peer(thread)
       this.#peers.set(thread, peer)
-      this.#exchange.postMessage({ kind: 'connect', to: thread, seen: this.#introductions.get(thread) ?? 0 } satisfies Introduction)
+      this.#exchange.postMessage({
+        kind: 'connect',
+        to: thread,
+        seen: this.#introductions.get(thread) ?? 0
+      } satisfies Introduction)
     }
     if (this.#closed || peer.unconfirmed >= portUnconfirmedMax) return this.#refuse()
     if (peer.waiting.length === 0) this.#dirty.push(peer)

@@ -17,7 +17,7 @@ export async function prometheusText(
   registry.setDefaultLabels({ ...labels })
   const texts: string[] = []
   for (const family of mergedFamilies(threads)) {
-    const labelNames = [...new Set(family.series.flatMap((series) => Object.keys(series.labels)))]
+    const labelNames = [...new Set(family.series.flatMap(series => Object.keys(series.labels)))]
     const name = `${prefix}${family.name}`
     if (family.type === 'histogram') {
       texts.push(histogramText(name, family, labels))

@@ -49,7 +49,13 @@ function checkActor(spec: ActorSpec, path: string): void {
   }
 }
 
-function checkSupervisor(spec: SupervisorSpec, path: string, names: Set<string>, taken: (name: string) => boolean, depth: number): void {
+function checkSupervisor(
+  spec: SupervisorSpec,
+  path: string,
+  names: Set<string>,
+  taken: (name: string) => boolean,
+  depth: number
+): void {
   const { strategy, intensity, periodMs, backoff, children } = spec
   if (!strategies.includes(strategy)) {
     refuse(path, `the strategy ${JSON.stringify(strategy)} is unknown: use ${strategies.join(', ')}`)

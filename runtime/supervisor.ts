@@ -23,7 +23,7 @@ export class Supervisor implements Child, Parent {
   /** Of the specification; the others were added later, and go with this supervisor. */
   readonly #own: ReadonlySet<ChildSpec>
   #window: RestartWindow
-  #restarts = 0
+  #starts = 0
   /** Children that drain since somebody asked for them alone. */
   readonly #leaving = new Set<Child>()
   /** Whom a restart awaits: the child itself where each goes by itself, otherwise the group. */
@@ -48,6 +48,7 @@ export class Supervisor implements Child, Parent {
 
   /** Starts the children in order; where one fails, those before it are ended again, as OTP does. */
   start(): Error | undefined {
+    this.#starts += 1
     this.state = 'starting'
     this.#window = restartWindow(this.spec.intensity, this.spec.periodMs)
     const children = new Map<string, Child>()
@@ -62,11 +63,6 @@ export class Supervisor implements Child, Parent {
     }
     this.state = 'running'
     return undefined
-  }
-
-  restart(): Error | undefined {
-    this.#restarts += 1
-    return this.start()
   }
 
   awaitRestart(): void {
@@ -142,7 +138,7 @@ export class Supervisor implements Child, Parent {
       thread: this.#host.thread,
       state: this.state,
       incarnation: 0,
-      restarts: this.#restarts,
+      restarts: Math.max(0, this.#starts - 1),
       mailbox: { length: 0, limit: 0, handled: 0, refused: 0 },
       last_crash: this.#last,
       summary: { strategy: this.spec.strategy, intensity: this.spec.intensity, period_ms: this.spec.periodMs },
@@ -151,7 +147,9 @@ export class Supervisor implements Child, Parent {
   }
 
   #create(spec: ChildSpec): Child {
-    return spec.type === 'actor' ? new ActorCell(this.#host, this, spec satisfies ActorSpec) : new Supervisor(this.#host, this, spec)
+    return spec.type === 'actor'
+      ? new ActorCell(this.#host, this, spec satisfies ActorSpec)
+      : new Supervisor(this.#host, this, spec)
   }
 
   /** `child` ended and has to run: count, end those who go with it, and start them all in a while. */
@@ -169,7 +167,11 @@ export class Supervisor implements Child, Parent {
     // The first restart waits too: one more than there were.
     const delayMs = this.spec.backoff === undefined ? 0 : backoffMs(this.#window.restartsWithin(now) + 1, this.spec.backoff)
     const perform = (): void => this.#perform(who)
-    if (delayMs > 0) this.#waits.set(who, this.#host.clock.after(delayMs, () => this.#host.soon(perform)))
+    if (delayMs > 0)
+      this.#waits.set(
+        who,
+        this.#host.clock.after(delayMs, () => this.#host.soon(perform))
+      )
     else {
       this.#waits.set(who, undefined)
       this.#host.soon(perform)
@@ -194,7 +196,7 @@ export class Supervisor implements Child, Parent {
     if (this.state !== 'running' || !this.#waits.delete(who)) return
     for (const child of who === 'group' ? this.#children.values() : [who]) {
       if (child.alive) continue
-      const error = child.restart()
+      const error = child.start()
       if (error === undefined) continue
       this.#restart(child, error)
       return
@@ -204,7 +206,10 @@ export class Supervisor implements Child, Parent {
   #giveUp(cause: Error): void {
     const { intensity, periodMs } = this.spec
     const error = new Error(`supervisor ${this.name} gave up: more than ${intensity} restarts within ${periodMs} ms`, { cause })
-    this.#host.log.error({ supervisor: this.name, intensity, period_ms: periodMs, error: errorText(cause) }, 'a supervisor gave up')
+    this.#host.log.error(
+      { supervisor: this.name, intensity, period_ms: periodMs, error: errorText(cause) },
+      'a supervisor gave up'
+    )
     this.#fail(error)
     this.#parent.childEnded(this, error)
   }

@@ -38,7 +38,7 @@ export class ThreadGroup {
     this.#window = restartWindow(spec.intensity, spec.periodMs)
     for (const thread of spec.threads) {
       if (this.#threads.has(thread.name)) throw new RangeError(`supervision: ${spec.name}: the name ${thread.name} is taken`)
-      this.#threads.set(thread.name, new WorkerHost(thread, options, (end) => this.#onEnd(end)))
+      this.#threads.set(thread.name, new WorkerHost(thread, options, end => this.#onEnd(end)))
     }
   }
 
@@ -58,7 +58,8 @@ export class ThreadGroup {
     this.#state = 'running'
     // One that died while others were starting.
     for (const thread of this.#threads.values()) {
-      if (thread.state === 'stopped') this.#onEnd({ name: thread.name, life: 1, error: new Error('it ended during the start of its group') })
+      if (thread.state === 'stopped')
+        this.#onEnd({ name: thread.name, life: 1, error: new Error('it ended during the start of its group') })
     }
   }
 
@@ -78,7 +79,7 @@ export class ThreadGroup {
   }
 
   async metrics(timeoutMs?: number): Promise<readonly (readonly MetricSnapshot[])[]> {
-    return Promise.all(this.threads().map((thread) => thread.metrics(timeoutMs)))
+    return Promise.all(this.threads().map(thread => thread.metrics(timeoutMs)))
   }
 
   async describe(timeoutMs?: number): Promise<ActorDescription> {
@@ -92,7 +93,7 @@ export class ThreadGroup {
       mailbox: { length: 0, limit: 0, handled: 0, refused: 0 },
       last_crash: this.#last,
       summary: { strategy: this.spec.strategy, intensity: this.spec.intensity, period_ms: this.spec.periodMs },
-      children: await Promise.all(this.threads().map((thread) => thread.describe(timeoutMs)))
+      children: await Promise.all(this.threads().map(thread => thread.describe(timeoutMs)))
     }
   }
 
@@ -153,7 +154,7 @@ export class ThreadGroup {
   }
 
   #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const end = (): void => {
         timer.cancel()
         this.#pauses.delete(end)

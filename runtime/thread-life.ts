@@ -1,6 +1,13 @@
 import { releaseProxy, type Remote, transfer as transferring, wrap } from 'comlink'
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js'
-import { MessageChannel, type MessagePort, receiveMessageOnPort, type ResourceLimits, type TransferListItem, Worker } from 'node:worker_threads'
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type ResourceLimits,
+  type TransferListItem,
+  Worker
+} from 'node:worker_threads'
 import type { Cancellable, Clock } from './clock.ts'
 import { errorOf } from './crash.ts'
 import type { LogLevel, ThreadBirth, ThreadControl, ThreadNews } from './thread-protocol.ts'
@@ -28,7 +35,7 @@ export interface ThreadLifeOptions {
 
 export interface ThreadEvents {
   news(news: ThreadNews): void
-  /** Once, however it ended. @param error undefined where it was asked to stop and did */
+  /** Once, however it ended. @param error undefined where it stopped as asked, or ended by itself with nothing left to do */
   ended(error: Error | undefined): void
 }
 
@@ -79,11 +86,11 @@ export class ThreadLife {
     this.#news = news.port1
     this.#remote = wrap<ThreadControl>(nodeEndpoint(control.port1))
     news.port1.on('message', (message: ThreadNews) => this.#onNews(message))
-    this.#worker.on('error', (error) => {
+    this.#worker.on('error', error => {
       this.#cause ??= errorOf(error)
     })
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once('exit', (code) => {
+    this.#exited = new Promise(resolve => {
+      this.#worker.once('exit', code => {
         this.#onExit(code)
         resolve()
       })
@@ -94,9 +101,10 @@ export class ThreadLife {
   /** Begin the program. A failure ends the life as well. */
   async start(): Promise<void> {
     const { config, transfer, startMs } = this.#options
-    const given = transfer.length > 0 && typeof config === 'object' && config !== null ? transferring(config, [...transfer]) : config
+    const given =
+      transfer.length > 0 && typeof config === 'object' && config !== null ? transferring(config, [...transfer]) : config
     try {
-      await this.ask('start', startMs, (remote) => remote.start(given))
+      await this.ask('start', startMs, remote => remote.start(given))
     } catch (error) {
       this.#cause ??= errorOf(error)
       await this.terminate(this.#cause)
@@ -120,10 +128,13 @@ export class ThreadLife {
         fail(new Error(`the thread ${this.#options.name} did not answer '${what}' within ${timeoutMs} ms`))
       )
       this.#waiting.add(fail)
-      question(this.#remote).then((answer) => {
-        settle()
-        resolve(answer)
-      }, (error: unknown) => fail(errorOf(error)))
+      question(this.#remote).then(
+        answer => {
+          settle()
+          resolve(answer)
+        },
+        (error: unknown) => fail(errorOf(error))
+      )
     })
   }
 
@@ -132,12 +143,12 @@ export class ThreadLife {
     if (this.#over) return
     this.#asked = true
     try {
-      if (drainMs > 0) await this.ask('drain', drainMs, (remote) => remote.drain())
+      if (drainMs > 0) await this.ask('drain', drainMs, remote => remote.drain())
     } catch (error) {
       this.#cause ??= errorOf(error)
     }
     try {
-      if (!this.#over) await this.ask('stop', stopMs, (remote) => remote.stop())
+      if (!this.#over) await this.ask('stop', stopMs, remote => remote.stop())
     } catch (error) {
       this.#cause ??= errorOf(error)
     }
@@ -196,7 +207,8 @@ export class ThreadLife {
     this.#control.close()
     this.#news.close()
     const { name } = this.#options
-    const error = this.#cause ?? (this.#asked ? undefined : new Error(`the thread ${name} exited with code ${code}`))
+    const error =
+      this.#cause ?? (this.#asked || code === 0 ? undefined : new Error(`the thread ${name} exited with code ${code}`))
     for (const fail of [...this.#waiting]) fail(error ?? new Error(`the thread ${name} has ended`))
     this.#events.ended(error)
   }

@@ -7,7 +7,14 @@ const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)
 export function parseTraceparent(text: string): SpanContext | undefined {
   const match = pattern.exec(text)
   if (match === null) return undefined
-  const [, version, traceId, spanId, flags, more] = match as unknown as [string, string, string, string, string, string | undefined]
+  const [, version, traceId, spanId, flags, more] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string | undefined
+  ]
   if (version === 'ff' || (version === '00' && more !== undefined)) return undefined
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true }

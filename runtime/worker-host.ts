@@ -111,8 +111,8 @@ export class WorkerHost {
         logLevel: spec.logLevel ?? 'info'
       },
       {
-        news: (news) => this.#onNews(news),
-        ended: (error) => this.#onEnd(number, error)
+        news: news => this.#onNews(news),
+        ended: error => this.#onEnd(number, error)
       }
     )
     this.#life = life
@@ -138,20 +138,25 @@ export class WorkerHost {
   /** @throws where the program refuses, the thread ends, or does not answer in time */
   command(name: string, argument: unknown, timeoutMs = 5_000): Promise<unknown> {
     if (this.#life === undefined) return Promise.reject(new Error(`the thread ${this.name} does not run`))
-    return this.#life.ask(name, timeoutMs, (remote) => remote.command(name, argument))
+    return this.#life.ask(name, timeoutMs, remote => remote.command(name, argument))
   }
 
   /** The thread's figures; none where it does not answer. */
   async metrics(timeoutMs = 1_000): Promise<readonly MetricSnapshot[]> {
     if (this.state !== 'running' || this.#life === undefined) return []
-    return this.#life.ask('metrics', timeoutMs, (remote) => remote.metrics()).catch(() => [])
+    return this.#life.ask('metrics', timeoutMs, remote => remote.metrics()).catch(() => [])
   }
 
   /** The thread, with its tree below it; without, where it does not answer. */
   async describe(timeoutMs = 1_000): Promise<ActorDescription> {
     let children: readonly ActorDescription[] = []
     if ((this.state === 'running' || this.state === 'draining') && this.#life !== undefined) {
-      children = await this.#life.ask('describe', timeoutMs, (remote) => remote.describe()).then((tree) => [tree], () => [])
+      children = await this.#life
+        .ask('describe', timeoutMs, remote => remote.describe())
+        .then(
+          tree => [tree],
+          () => []
+        )
     }
     return {
       name: this.name,
@@ -187,7 +192,7 @@ export class WorkerHost {
     if (error !== undefined) {
       this.#last = { at: new Date(this.#options.clock.wallMs()).toISOString(), error: errorText(error), message_kind: null }
       this.#options.log.error({ thread: this.name, life, error: errorText(error), stack: error.stack ?? '' }, 'a thread ended')
-    }
+    } else if (before === 'running') this.#options.log.warn({ thread: this.name, life }, 'a thread ended by itself')
     // A failed start and a stop are reported by their own promises.
     if (before === 'running') this.#ended({ name: this.name, life, error })
   }

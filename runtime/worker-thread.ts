@@ -47,8 +47,8 @@ export function runThread<C>(begin: (config: C, seat: Seat) => ThreadProgram | P
     name: birth.name,
     incarnationBase: birth.incarnationBase,
     log: forwardingLog(birth, tell),
-    crashed: (report) => tell({ kind: 'crash', report: { ...report, summary: cloneable(report.summary) } }),
-    gaveUp: (error) => tell({ kind: 'gave-up', error: errorText(error), stack: error.stack ?? '' })
+    crashed: report => tell({ kind: 'crash', report: { ...report, summary: cloneable(report.summary) } }),
+    gaveUp: error => tell({ kind: 'gave-up', error: errorText(error), stack: error.stack ?? '' })
   }
 
   let program: ThreadProgram | undefined
@@ -110,6 +110,6 @@ function clonedOrText(value: object): unknown {
   try {
     return structuredClone(value)
   } catch {
-    return String(value)
+    return Object.prototype.toString.call(value)
   }
 }

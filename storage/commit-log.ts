@@ -328,12 +328,18 @@ export class CommitLog {
     this.#lazyFlush = undefined
     this.#busy = true
     const mark = endMark(segment.seed, segment.sequence)
-    // Where the mark cannot be written, the segment only looks incomplete to recovery.
-    this.#files.write(segment.fd, mark, 0, mark.length, segment.bytes, () => {
+    const sealed = (): void => {
       this.#busy = false
       this.#closeFiles(segment)
       this.#owner.sealed({ path: segment.path, number: segment.number, bytes: segment.bytes })
       this.#advance()
+    }
+    // All of the segment is on the disk before the next one begins. Where the mark cannot be written, the segment
+    // only looks incomplete to recovery.
+    const isDirty = segment.dirty || directFlag === 0
+    this.#files.write(isDirty ? segment.fd : segment.directFd, mark, 0, mark.length, segment.bytes, () => {
+      if (isDirty) this.#files.fdatasync(segment.fd, sealed)
+      else sealed()
     })
   }
 

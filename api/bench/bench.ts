@@ -129,12 +129,22 @@ async function measureRow(
     const result = await drive(work, load, undefined, stopped)
     const after = readCpu(processes)
     if (stopped()) break
-    rounds.push({ result, throughput: result.operations / result.seconds, cpu: cpuPerOperation(before, after, result.operations) })
+    rounds.push({
+      result,
+      throughput: result.operations / result.seconds,
+      cpu: cpuPerOperation(before, after, result.operations)
+    })
   }
   return rounds.length === 0 ? undefined : rowOf(target, op, inFlight, plan.rate, rounds)
 }
 
-function rowOf(target: Target, op: BenchOperation, inFlight: number | undefined, rate: number, rounds: readonly Round[]): BenchRow {
+function rowOf(
+  target: Target,
+  op: BenchOperation,
+  inFlight: number | undefined,
+  rate: number,
+  rounds: readonly Round[]
+): BenchRow {
   const { result, throughput, cpu } = medianBy(rounds, round => round.throughput)
   // An error in any round is told, whichever round is shown.
   const errors: Record<string, number> = Object.create(null) as Record<string, number>

@@ -28,7 +28,8 @@ export async function openCarillon(options: CarillonTargetOptions): Promise<Targ
   })
   const bucket = store.session({ keysMax: options.keys }).bucket<Uint8Array>(options.bucket)
   const reads = options.r === undefined ? undefined : { r: options.r }
-  const writes = options.w === undefined && options.durability === undefined ? undefined : { w: options.w, durability: options.durability }
+  const writes =
+    options.w === undefined && options.durability === undefined ? undefined : { w: options.w, durability: options.durability }
   return {
     name: 'carillon',
     promise: `W=${options.w ?? "the bucket's"}, R=${options.r ?? "the bucket's"}, ${options.durability ?? "the bucket's durability"}`,
@@ -44,7 +45,9 @@ export async function openCarillon(options: CarillonTargetOptions): Promise<Targ
 }
 
 /** Hosts on this machine: others' pids would name strangers here. */
-function hostProcesses(hosts: readonly { readonly pid: number; readonly nats: string; readonly http: string }[]): TargetProcess[] {
+function hostProcesses(
+  hosts: readonly { readonly pid: number; readonly nats: string; readonly http: string }[]
+): TargetProcess[] {
   const here = hosts.filter(host => host.pid > 0 && isLoopback(host.nats !== '' ? host.nats : host.http))
   return withDescendants(
     here.map(host => host.pid),

@@ -37,7 +37,12 @@ const latencyMicrosecondsMax = 120_000_000
 const openInFlightMax = 65_536
 
 class Recorder {
-  readonly latencies = build({ lowestDiscernibleValue: 1, highestTrackableValue: latencyMicrosecondsMax, numberOfSignificantValueDigits: 3, bitBucketSize: 32 })
+  readonly latencies = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: latencyMicrosecondsMax,
+    numberOfSignificantValueDigits: 3,
+    bitBucketSize: 32
+  })
   readonly errors = new Map<string, number>()
   operations = 0
 
@@ -48,7 +53,8 @@ class Recorder {
 
   failed(error: unknown): void {
     const code = (error as { code?: unknown } | null)?.code
-    const name = typeof code === 'string' || typeof code === 'number' ? String(code) : error instanceof Error ? error.name : 'unknown'
+    const name =
+      typeof code === 'string' || typeof code === 'number' ? String(code) : error instanceof Error ? error.name : 'unknown'
     this.errors.set(name, (this.errors.get(name) ?? 0) + 1)
   }
 
@@ -58,11 +64,21 @@ class Recorder {
 }
 
 /** Operations that succeed are those that end within the time; the others are waited for, and not counted. */
-export function drive(work: Work, load: Load, clock: LoadClock = loadClock, stopped: () => boolean = () => false): Promise<LoadResult> {
+export function drive(
+  work: Work,
+  load: Load,
+  clock: LoadClock = loadClock,
+  stopped: () => boolean = () => false
+): Promise<LoadResult> {
   return load.rate > 0 ? openLoop(work, load, clock, stopped) : closedLoop(work, load, clock, stopped)
 }
 
-async function closedLoop(work: Work, { inFlight, seconds }: Load, clock: LoadClock, stopped: () => boolean): Promise<LoadResult> {
+async function closedLoop(
+  work: Work,
+  { inFlight, seconds }: Load,
+  clock: LoadClock,
+  stopped: () => boolean
+): Promise<LoadResult> {
   const recorder = new Recorder()
   const startMs = clock.now()
   const endMs = startMs + seconds * 1000

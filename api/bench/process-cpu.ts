@@ -74,7 +74,7 @@ export function allProcesses(): ProcessStat[] {
   return stats
 }
 
-/** CPU used so far, in microseconds; of roles without a readable process: undefined. */
+/** CPU used so far, in microseconds; undefined of a role that has no process here, or one that has ended. */
 export interface CpuReading {
   readonly client: number
   readonly hosts: number | undefined
@@ -83,15 +83,19 @@ export interface CpuReading {
 
 export function readCpu(processes: readonly TargetProcess[]): CpuReading {
   const { user, system } = process.cpuUsage()
-  let hosts: number | undefined
-  let nats: number | undefined
-  for (const { pid, role } of processes) {
+  return { client: user + system, hosts: cpuOf(processes, 'hosts'), nats: cpuOf(processes, 'nats') }
+}
+
+function cpuOf(processes: readonly TargetProcess[], role: TargetProcess['role']): number | undefined {
+  let sum: number | undefined
+  for (const { pid, role: own } of processes) {
+    if (own !== role) continue
     const stat = readStat(pid)
-    if (stat === undefined) continue
-    if (role === 'hosts') hosts = (hosts ?? 0) + stat.cpuMicroseconds
-    else nats = (nats ?? 0) + stat.cpuMicroseconds
+    // What an ended process has used is not known any more.
+    if (stat === undefined) return undefined
+    sum = (sum ?? 0) + stat.cpuMicroseconds
   }
-  return { client: user + system, hosts, nats }
+  return sum
 }
 
 /** Microseconds for one operation; null where it cannot be told. */

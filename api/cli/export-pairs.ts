@@ -1,7 +1,7 @@
 import type { Cluster, Found, RequestOptions } from './cluster.ts'
 import { InFlight } from './in-flight.ts'
 import { until } from './interruption.ts'
-import { keyPages } from './key-pages.ts'
+import { keyPages, pageTimeoutMsDefault } from './key-pages.ts'
 import { keyText } from './pair-text.ts'
 import { lineOfPair } from './pair-line.ts'
 import { faultOf, faultSentence } from './sentence.ts'
@@ -50,7 +50,7 @@ export class PairExport {
 
   async run(stop: AbortSignal): Promise<void> {
     const { bucket, prefix, pageMax, isStrict, request } = this.#options
-    const pages = keyPages(this.#cluster, { bucket, prefix, pageMax, isStrict, timeoutMs: request.timeoutMs })
+    const pages = keyPages(this.#cluster, { bucket, prefix, pageMax, isStrict, timeoutMs: Math.max(request.timeoutMs, pageTimeoutMsDefault) })
     for await (const { keys, coverage } of until(stop, pages)) {
       this.#coverage = Math.min(this.#coverage, coverage)
       await this.#page(keys, stop)

@@ -21,6 +21,9 @@ export interface ListingOptions {
   readonly timeoutMs: number
 }
 
+/** A page asks many partitions, and some of them twice where a host is away. */
+export const pageTimeoutMsDefault = 10_000
+
 /** The pages of a bucket's keys, until the last. */
 export async function* keyPages(cluster: Cluster, options: ListingOptions): AsyncGenerator<KeyPage> {
   let { cursor } = options

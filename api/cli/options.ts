@@ -53,8 +53,12 @@ export function addQuorumOptions(command: Command, kind: 'read' | 'write'): Comm
   return command
     .addOption(new Option('--consistency <LEVEL>', 'a named level').choices(['one', 'quorum', 'all', 'local_quorum', 'each_quorum']))
     .option('--no-sloppy', 'no host beyond the preference list may stand in')
-    .option('--receipt', 'print who acknowledged')
     .addOption(timeoutOption())
+}
+
+/** For the commands that deal with one key. */
+export function receiptOption(): Option {
+  return new Option('--receipt', 'print who answered or acknowledged')
 }
 
 export function timeoutOption(): Option {
@@ -96,7 +100,8 @@ function serversOf(text: string): readonly string[] {
   if (servers.length === 0 || servers.length > serversMax) throw new InvalidArgumentError(`Allowed are 1 to ${serversMax} addresses.`)
   for (const server of servers) {
     if (!/^(nats:\/\/)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/.test(server)) {
-      throw new InvalidArgumentError(`${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT; credentials go in --token.`)
+      // Not an InvalidArgumentError: commander would repeat what may be a password.
+      throw new UsageError(`${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT; credentials go in --token.`)
     }
   }
   return servers
@@ -131,7 +136,7 @@ function fromEnvironment<T>(variable: string, text: string, parse: (text: string
   try {
     return parse(text)
   } catch (error) {
-    throw new UsageError(`${variable} is ${JSON.stringify(text.slice(0, 120))}: ${(error as Error).message}`)
+    throw new UsageError(`${variable} is wrong: ${(error as Error).message}`)
   }
 }
 

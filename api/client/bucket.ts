@@ -108,13 +108,21 @@ export class Bucket<T = unknown> {
    * @throws {StoreError}
    */
   async get(key: StoreKey, options?: ReadOptions): Promise<Found<T> | undefined> {
-    const { got, reading } = await this.#read(this.#keyOf(key), readQuorum(options), timeoutOf(options?.timeoutMs, this.#ports.timeoutMs))
+    const { got, reading } = await this.#read(
+      this.#keyOf(key),
+      readQuorum(options),
+      timeoutOf(options?.timeoutMs, this.#ports.timeoutMs)
+    )
     return foundOf(got, reading, this.#codec)
   }
 
   /** The value's bytes as they are stored, whatever the bucket's codec. @throws {StoreError} */
   async getBytes(key: StoreKey, options?: ReadOptions): Promise<Found<Uint8Array> | undefined> {
-    const { got, reading } = await this.#read(this.#keyOf(key), readQuorum(options), timeoutOf(options?.timeoutMs, this.#ports.timeoutMs))
+    const { got, reading } = await this.#read(
+      this.#keyOf(key),
+      readQuorum(options),
+      timeoutOf(options?.timeoutMs, this.#ports.timeoutMs)
+    )
     return foundOf(got, reading, rawBytes)
   }
 
@@ -123,7 +131,13 @@ export class Bucket<T = unknown> {
    * @throws {StoreError} its `outcome` is `indeterminate` where the value may have been stored all the same
    */
   async put(key: StoreKey, value: T, options?: PutOptions): Promise<Stored> {
-    const written = await this.#write(this.#keyOf(key), this.#codec.encode(value), options, optionNames.put, options?.create === true)
+    const written = await this.#write(
+      this.#keyOf(key),
+      this.#codec.encode(value),
+      options,
+      optionNames.put,
+      options?.create === true
+    )
     return storedOf(written)
   }
 
@@ -137,10 +151,20 @@ export class Bucket<T = unknown> {
   async putBytes(key: StoreKey, bytes: Uint8Array, options?: PutBytesOptions): Promise<Stored> {
     if (!(bytes instanceof Uint8Array)) throw badRequest('putBytes takes a Uint8Array: use put for other values')
     const contentType = options?.contentType ?? bytesType
-    if (typeof contentType !== 'string' || contentType.length > limits.contentTypeCharactersMax || !/^[\x20-\x7e]*$/.test(contentType)) {
+    if (
+      typeof contentType !== 'string' ||
+      contentType.length > limits.contentTypeCharactersMax ||
+      !/^[\x20-\x7e]*$/.test(contentType)
+    ) {
       throw badRequest(`contentType has to be printable ASCII of at most ${limits.contentTypeCharactersMax} characters`)
     }
-    const written = await this.#write(this.#keyOf(key), { bytes, contentType }, options, optionNames.putBytes, options?.create === true)
+    const written = await this.#write(
+      this.#keyOf(key),
+      { bytes, contentType },
+      options,
+      optionNames.putBytes,
+      options?.create === true
+    )
     return storedOf(written)
   }
 
@@ -168,10 +192,15 @@ export class Bucket<T = unknown> {
    * @throws {PreconditionFailed} others were quicker `attempts` times
    * @throws {StoreError}
    */
-  update(key: StoreKey, change: (value: T | undefined) => T | undefined | Promise<T | undefined>, options: UpdateOptions<T> = {}): Promise<Updated<T> | undefined> {
+  update(
+    key: StoreKey,
+    change: (value: T | undefined) => T | undefined | Promise<T | undefined>,
+    options: UpdateOptions<T> = {}
+  ): Promise<Updated<T> | undefined> {
     try {
       checkNames(options, ['merge', 'attempts', 'timeoutMs', 'ttl'])
-      const attemptsMax = options.attempts === undefined ? updateAttemptsDefault : wholeNumber('attempts', options.attempts, 1, updateAttemptsMax)
+      const attemptsMax =
+        options.attempts === undefined ? updateAttemptsDefault : wholeNumber('attempts', options.attempts, 1, updateAttemptsMax)
       const name = this.#keyOf(key)
       // Updates of one client to one key would only be in each other's way.
       return this.#ports.updates.run(name, () => this.#update(name, change, options, attemptsMax))
@@ -188,7 +217,8 @@ export class Bucket<T = unknown> {
     const outcomes = new Array<Outcome<T>>(operations.length)
     let next = 0
     const worker = async () => {
-      for (let index = next++; index < operations.length; index = next++) outcomes[index] = await this.#carryOut(operations[index]!)
+      for (let index = next++; index < operations.length; index = next++)
+        outcomes[index] = await this.#carryOut(operations[index]!)
     }
     const workers = Math.min(this.#ports.inFlightMax, operations.length)
     await Promise.all(Array.from({ length: workers }, worker))
@@ -228,7 +258,13 @@ export class Bucket<T = unknown> {
     }
   }
 
-  async #write(key: Key, { bytes, contentType }: EncodedValue, options: PutOptions | undefined, names: readonly string[], create: boolean): Promise<Written> {
+  async #write(
+    key: Key,
+    { bytes, contentType }: EncodedValue,
+    options: PutOptions | undefined,
+    names: readonly string[],
+    create: boolean
+  ): Promise<Written> {
     const quorum = writeQuorum(options, names)
     this.#checkSize(key, bytes)
     if (options !== undefined) flag('create', options.create)
@@ -239,7 +275,11 @@ export class Bucket<T = unknown> {
     if (create && ifMatch !== '') throw badRequest('create and ifMatch contradict each other: give one of them')
     const session = this.#session
     const send = (context: CausalContext | undefined) =>
-      this.#ports.core.put({ key, value: bytes, contentType, context, mode: create ? 'create' : 'put', ifMatch, ttlSeconds }, quorum, timeoutMs)
+      this.#ports.core.put(
+        { key, value: bytes, contentType, context, mode: create ? 'create' : 'put', ifMatch, ttlSeconds },
+        quorum,
+        timeoutMs
+      )
     if (session === undefined) return send(given)
     return session.queue.run(key, async () => {
       const own = session.recall(key)
@@ -270,7 +310,11 @@ export class Bucket<T = unknown> {
         const isNew = versions.length === 0
         const ifMatch = isNew ? '' : etagOf(got)
         this.#checkSize(key, bytes)
-        const written = await core.put({ key, value: bytes, contentType, context, mode: isNew ? 'create' : 'put', ifMatch, ttlSeconds }, noOptions, timeoutMs)
+        const written = await core.put(
+          { key, value: bytes, contentType, context, mode: isNew ? 'create' : 'put', ifMatch, ttlSeconds },
+          noOptions,
+          timeoutMs
+        )
         this.#session?.remember(key, written.context)
         return { ...storedOf(written), value, attempts }
       } catch (error) {
@@ -315,10 +359,12 @@ export class Bucket<T = unknown> {
       const wrong = keyFault(bytes)
       if (wrong !== undefined) throw errorOf(wrong)
       if (bytes === key.length) return `${this.name}\0${key}` as Key
-      if (loneSurrogate.test(key)) throw badRequest('the key holds half a surrogate pair, which has no UTF-8: give such a key as Uint8Array')
+      if (loneSurrogate.test(key))
+        throw badRequest('the key holds half a surrogate pair, which has no UTF-8: give such a key as Uint8Array')
       return keyOfText(this.name, key)
     }
-    if (!(key instanceof Uint8Array)) throw badRequest(`a key is a string or Uint8Array, not ${key === null ? 'null' : typeof key}`)
+    if (!(key instanceof Uint8Array))
+      throw badRequest(`a key is a string or Uint8Array, not ${key === null ? 'null' : typeof key}`)
     const wrong = keyFault(key.length)
     if (wrong !== undefined) throw errorOf(wrong)
     return keyOf(this.name, key)

@@ -63,7 +63,8 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
   const token = secret('token', options.token)
   const user = secret('user', options.user)
   const password = secret('password', options.password)
-  if (token !== undefined && (user !== undefined || password !== undefined)) throw badRequest('there is a token, and a user or password: give one or the other')
+  if (token !== undefined && (user !== undefined || password !== undefined))
+    throw badRequest('there is a token, and a user or password: give one or the other')
   if ((user === undefined) !== (password === undefined)) throw badRequest('user and password belong together: give both or none')
   return {
     servers: serversOf(options.servers),
@@ -78,7 +79,12 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
   }
 }
 
-function whole(name: Exclude<keyof typeof clientDefaults, 'cluster'>, value: number | undefined, min: number, max: number): number {
+function whole(
+  name: Exclude<keyof typeof clientDefaults, 'cluster'>,
+  value: number | undefined,
+  min: number,
+  max: number
+): number {
   return value === undefined ? clientDefaults[name] : wholeNumber(name, value, min, max)
 }
 
@@ -89,7 +95,11 @@ function serversOf(servers: string | readonly string[]): readonly string[] {
     const server = typeof each === 'string' ? each.trim() : ''
     const port = serverPattern.exec(server)?.[1]
     if (!serverPattern.test(server) || (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535))) {
-      throw bad('servers', typeof each === 'string' ? withoutSecrets(each) : each, 'nats://host:port, credentials go in token, or user and password')
+      throw bad(
+        'servers',
+        typeof each === 'string' ? withoutSecrets(each) : each,
+        'nats://host:port, credentials go in token, or user and password'
+      )
     }
     return server
   })

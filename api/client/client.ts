@@ -20,18 +20,20 @@ const ringTimeoutMs = 1_000
  */
 export async function connect(options: ConnectOptions): Promise<Store> {
   const settings = clientSettings(options)
-  const opened: { close(): unknown }[] = []
+  const opening: Opening = { opened: [], lastError: undefined }
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const detail = `${settings.servers.join(', ')}: no ring of a cluster named ${settings.cluster} within ${settings.connectTimeoutMs} ms`
+      const why = opening.lastError === undefined ? '' : `: ${opening.lastError.message}`
+      const detail = `${settings.servers.join(', ')} did not give the ring of a cluster named ${settings.cluster} within ${settings.connectTimeoutMs} ms${why}`
       reject(errorOf(fault('timeout', detail)))
     }, settings.connectTimeoutMs)
   })
   try {
-    return await Promise.race([open(settings, opened), late])
+    return await Promise.race([open(settings, opening), late])
   } catch (error) {
     // Whatever opens after this closes at once.
+    const { opened } = opening
     opened.push = (...more) => more.map(each => void each.close()).length
     for (const each of opened) await each.close()
     throw error
@@ -40,7 +42,14 @@ export async function connect(options: ConnectOptions): Promise<Store> {
   }
 }
 
-async function open(settings: ClientSettings, opened: { close(): unknown }[]): Promise<Store> {
+interface Opening {
+  /** What to close where it fails. */
+  readonly opened: { close(): unknown }[]
+  lastError: Error | undefined
+}
+
+async function open(settings: ClientSettings, opening: Opening): Promise<Store> {
+  const { opened } = opening
   const { servers, user, password, cluster } = settings
   const desk = await NatsDesk.connect({ servers, cluster, user, password })
   opened.push(desk)
@@ -66,7 +75,11 @@ async function open(settings: ClientSettings, opened: { close(): unknown }[]): P
   opened.push(core)
   const source = new RingSource(
     systemClock,
-    () => desk.ring(ringTimeoutMs),
+    () =>
+      desk.ring(ringTimeoutMs).catch(error => {
+        opening.lastError = error as Error
+        throw error
+      }),
     view => core.setView(view)
   )
   opened.push(source)

@@ -16,7 +16,9 @@ export class KeyQueue {
     const before = this.#tails.get(key)
     if (before !== undefined && this.#waiting >= limits.clientRequestsMax) {
       const detail = `${this.#waiting} operations wait for others on their keys, the limit is ${limits.clientRequestsMax}: wait for some of them`
-      return Promise.reject(errorOf(fault('overloaded', detail, { limit: limits.clientRequestsMax, size: this.#waiting, outcome: 'refused' })))
+      return Promise.reject(
+        errorOf(fault('overloaded', detail, { limit: limits.clientRequestsMax, size: this.#waiting, outcome: 'refused' }))
+      )
     }
     const run = before === undefined ? work() : this.#after(before, work)
     const ended = () => {

@@ -1,4 +1,4 @@
-import { connect, type Msg, type NatsConnection } from 'nats'
+import { connect, errors, type Msg, type NatsConnection } from 'nats'
 import type { RingView } from '../../actors/ring-view.ts'
 import { adminSubject, eventSubscriptions, ringSubject } from '../../bus/subject.ts'
 import { fault, faultStatus, type Fault, type FaultCode } from '../../model/fault.ts'
@@ -114,7 +114,8 @@ function serviceFault(status: string, description: string, data: Uint8Array): Fa
   if (data.length > 0 && data[0] === 0x7b) {
     try {
       const body = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')) as Partial<Fault>
-      if (typeof body.code === 'string' && Object.hasOwn(faultStatus, body.code)) return { ...body, code: body.code, detail: String(body.detail ?? description) }
+      if (typeof body.code === 'string' && Object.hasOwn(faultStatus, body.code))
+        return { ...body, code: body.code, detail: String(body.detail ?? description) }
     } catch {
       // Not a fault: the headers have to do.
     }
@@ -125,18 +126,24 @@ function serviceFault(status: string, description: string, data: Uint8Array): Fa
   return fault(code ?? 'internal', description === '' ? `the cluster answered with ${status}` : description)
 }
 
+type ErrorKind = typeof errors.TimeoutError | typeof errors.NoRespondersError | typeof errors.PermissionViolationError
+
 function requestError(error: unknown, subject: string): StoreError {
   if (error instanceof StoreError) return error
-  const { name, message } = error as Error
   // An error of a request wraps what caused it.
-  const cause = (error as Error).cause
-  const names = [name, cause instanceof Error ? cause.name : '']
-  if (names.includes('TimeoutError')) return errorOf(fault('timeout', `nobody answered on ${subject} in time`))
-  if (names.includes('NoRespondersError')) {
-    return errorOf(fault('unavailable', `nobody listens on ${subject}: no host of a cluster of this name is up, or these credentials may not ask it`))
+  const { cause } = error as Error
+  const is = (kind: ErrorKind) => error instanceof kind || cause instanceof kind
+  if (is(errors.TimeoutError)) return errorOf(fault('timeout', `nobody answered on ${subject} in time`))
+  if (is(errors.NoRespondersError)) {
+    return errorOf(
+      fault(
+        'unavailable',
+        `nobody listens on ${subject}: no host of a cluster of this name is up, or these credentials may not ask it`
+      )
+    )
   }
-  if (names.includes('PermissionViolationError')) return errorOf(fault('forbidden', `these credentials may not use ${subject}`))
-  return errorOf(fault('unavailable', `${subject}: ${message}`))
+  if (is(errors.PermissionViolationError)) return errorOf(fault('forbidden', `these credentials may not use ${subject}`))
+  return errorOf(fault('unavailable', `${subject}: ${(error as Error).message}`))
 }
 
 export function connectError(error: unknown, servers: readonly string[]): StoreError {

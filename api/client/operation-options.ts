@@ -52,7 +52,21 @@ export interface PutBytesOptions extends PutOptions {
 export const optionNames = Object.freeze({
   get: ['consistency', 'sloppy', 'receipt', 'timeoutMs', 'r', 'pr'],
   put: ['consistency', 'sloppy', 'receipt', 'timeoutMs', 'w', 'pw', 'dw', 'durability', 'context', 'ifMatch', 'create', 'ttl'],
-  putBytes: ['consistency', 'sloppy', 'receipt', 'timeoutMs', 'w', 'pw', 'dw', 'durability', 'context', 'ifMatch', 'create', 'ttl', 'contentType'],
+  putBytes: [
+    'consistency',
+    'sloppy',
+    'receipt',
+    'timeoutMs',
+    'w',
+    'pw',
+    'dw',
+    'durability',
+    'context',
+    'ifMatch',
+    'create',
+    'ttl',
+    'contentType'
+  ],
   delete: ['consistency', 'sloppy', 'receipt', 'timeoutMs', 'w', 'pw', 'dw', 'durability', 'context', 'ifMatch']
 } as const)
 
@@ -107,15 +121,18 @@ export function ifMatchOf(ifMatch: string | undefined): string {
 
 /** @throws {BadRequest} */
 export function wholeNumber(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) throw bad(name, value, `a whole number from ${min} to ${max}`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+    throw bad(name, value, `a whole number from ${min} to ${max}`)
   return value
 }
 
 /** @throws {BadRequest} names the first that is unknown */
 export function checkNames(options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw badRequest(`options are an object, not ${JSON.stringify(options)?.slice(0, 40)}`)
+  if (typeof options !== 'object' || options === null)
+    throw badRequest(`options are an object, not ${JSON.stringify(options)?.slice(0, 40)}`)
   for (const name in options) {
-    if (!names.includes(name)) throw badRequest(`the option ${JSON.stringify(name.slice(0, 64))} is unknown here: there are ${names.join(', ')}`)
+    if (!names.includes(name))
+      throw badRequest(`the option ${JSON.stringify(name.slice(0, 64))} is unknown here: there are ${names.join(', ')}`)
   }
 }
 

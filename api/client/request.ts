@@ -61,6 +61,8 @@ export class Request extends Waiting {
   /** Those that are decided by what is there go to the first owner, where they meet each other. */
   get isConditional(): boolean {
     const request = this.message as StoreRequest
-    return request.kind === 'put' ? request.mode === 'create' || request.ifMatch !== '' : request.kind === 'delete' && request.ifMatch !== ''
+    return request.kind === 'put'
+      ? request.mode === 'create' || request.ifMatch !== ''
+      : request.kind === 'delete' && request.ifMatch !== ''
   }
 }

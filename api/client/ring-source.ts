@@ -21,13 +21,18 @@ export function ringOfJson(bytes: Uint8Array): RingView {
   }
   const { partitions, hosts, owners, epoch } = ring ?? {}
   if (typeof epoch !== 'string' || epoch === '') throw noRing('it has no epoch')
-  if (typeof partitions !== 'number' || !(partitions >= 1 && partitions <= limits.partitionsMax) || (partitions & (partitions - 1)) !== 0) {
+  if (
+    typeof partitions !== 'number' ||
+    !(partitions >= 1 && partitions <= limits.partitionsMax) ||
+    (partitions & (partitions - 1)) !== 0
+  ) {
     throw noRing(`partitions is ${JSON.stringify(partitions)}`)
   }
   if (!Array.isArray(hosts) || hosts.length > limits.hostsMax) throw noRing('it has no hosts')
   for (const host of hosts) {
     if (typeof host?.name !== 'string' || !isToken(host.name)) throw noRing('a host has no name')
-    if (!Number.isInteger(host.threads) || host.threads < 1 || host.threads > 1024) throw noRing(`host ${host.name} has ${host.threads} threads`)
+    if (!Number.isInteger(host.threads) || host.threads < 1 || host.threads > 1024)
+      throw noRing(`host ${host.name} has ${host.threads} threads`)
   }
   if (!Array.isArray(owners) || owners.length !== partitions || !owners.every(Array.isArray)) throw noRing('it has no owners')
   return ring as RingView
@@ -75,7 +80,8 @@ export class RingSource {
       if (this.#closed) return
       const known = this.#view
       this.#view = view
-      if (known === undefined || known.epoch !== view.epoch || known.revision !== view.revision || view.revision === undefined) this.#learnt(view)
+      if (known === undefined || known.epoch !== view.epoch || known.revision !== view.revision || view.revision === undefined)
+        this.#learnt(view)
     } catch (error) {
       this.#failures += 1
       throw error

@@ -1,6 +1,24 @@
-import type { DeleteRequest, GetRequest, Got, PutRequest, QuorumOptions, Refused, Written } from '../../actors/coordinator-protocol.ts'
+import type {
+  DeleteRequest,
+  GetRequest,
+  Got,
+  PutRequest,
+  QuorumOptions,
+  Refused,
+  Written
+} from '../../actors/coordinator-protocol.ts'
 import type { RingView } from '../../actors/ring-view.ts'
-import { addressOf, type Address, type Bus, type Envelope, type Message, type Receiver, type Ref, type ThreadAddress, type UndeliveredReason } from '../../bus/bus.ts'
+import {
+  addressOf,
+  type Address,
+  type Bus,
+  type Envelope,
+  type Message,
+  type Receiver,
+  type Ref,
+  type ThreadAddress,
+  type UndeliveredReason
+} from '../../bus/bus.ts'
 import { fault } from '../../model/fault.ts'
 import { partitionOf, positionOf, type Key } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
@@ -19,8 +37,9 @@ const overloadRetriesMax = 2
 const retryDelayMs = 8
 /** A coordinator that has not answered within this share of the timeout is slow. */
 const patienceShare = 0.25
-/** The ring is not asked for more often than that. */
-const staleIntervalMs = 200
+/** The ring is not asked for more often than that; the wait doubles for as long as asking brings no other ring. */
+const staleIntervalMsMin = 200
+const staleIntervalMsMax = 5_000
 /** Subscriptions that `listen` keeps. */
 const listenersMax = 1024
 const incarnations = 0x7fff_ffff
@@ -32,7 +51,7 @@ export interface StoreCoreOptions {
   /** 0 ≤ x < 1. */
   random(): number
   readonly view?: RingView | undefined
-  /** The ring is no longer the one of `view`: learn it and call `setView`. Called at most every 200 ms. */
+  /** The ring is no longer the one of `view`: learn it and call `setView`. Called at most every 200 ms, and ever more seldom where that changes nothing. */
   onStale?(): void
   /** Default `limits.clientRequestsMax`. */
   readonly requestsMax?: number | undefined
@@ -78,6 +97,7 @@ export class StoreCore implements Receiver {
   #flushes = 1
   #flushScheduled = false
   #staleAtMs = Number.NEGATIVE_INFINITY
+  #staleIntervalMs = 0
   #closed = false
   #retries = 0
   #hedges = 0
@@ -106,6 +126,7 @@ export class StoreCore implements Receiver {
   /** Route by this ring from now on; requests that wait for one go. */
   setView(view: RingView): void {
     this.#routes = new Routes(view, this.#routes, this.#preferredHost)
+    this.#staleIntervalMs = Math.min(this.#staleIntervalMs, staleIntervalMsMin)
     const awaiting = this.#awaitingView
     this.#awaitingView = []
     for (const resolve of awaiting) resolve()
@@ -189,7 +210,8 @@ export class StoreCore implements Receiver {
 
   /** A reference for standing subscriptions: `handler` gets whatever is sent to it, until `unlisten`. */
   listen<M extends Message>(handler: (message: M) => void): Ref<M> {
-    if (this.#listeners.size >= listenersMax) throw new RangeError(`there are ${listenersMax} listeners: end one before adding another`)
+    if (this.#listeners.size >= listenersMax)
+      throw new RangeError(`there are ${listenersMax} listeners: end one before adding another`)
     const correlation = ++this.#correlation
     this.#listeners.set(correlation, handler as (message: Message) => void)
     return this.#ref(correlation)
@@ -253,7 +275,12 @@ export class StoreCore implements Receiver {
       default:
         this.#end(request)
         if (request.partition < 0) request.resolve(message)
-        else request.reject(errorOf(fault('internal', `a coordinator answered with ${JSON.stringify(message.kind.slice(0, 40))}, which is no reply`)))
+        else
+          request.reject(
+            errorOf(
+              fault('internal', `a coordinator answered with ${JSON.stringify(message.kind.slice(0, 40))}, which is no reply`)
+            )
+          )
     }
   }
 
@@ -313,11 +340,15 @@ export class StoreCore implements Receiver {
     if (this.#requests.size < this.#requestsMax) return undefined
     this.#refused += 1
     return errorOf(
-      fault('overloaded', `${this.#requests.size} requests are under way, the limit is ${this.#requestsMax}: wait for some of them before asking more`, {
-        limit: this.#requestsMax,
-        size: this.#requests.size,
-        outcome: 'refused'
-      })
+      fault(
+        'overloaded',
+        `${this.#requests.size} requests are under way, the limit is ${this.#requestsMax}: wait for some of them before asking more`,
+        {
+          limit: this.#requestsMax,
+          size: this.#requests.size,
+          outcome: 'refused'
+        }
+      )
     )
   }
 
@@ -344,7 +375,8 @@ export class StoreCore implements Receiver {
     request.flush = this.#flushes
     this.#scheduleFlush()
     // An ask has nobody else to turn to.
-    const patienceMs = request.to === undefined && !request.impatient ? Math.min(leftMs, request.timeoutMs * patienceShare) : leftMs
+    const patienceMs =
+      request.to === undefined && !request.impatient ? Math.min(leftMs, request.timeoutMs * patienceShare) : leftMs
     this.#wait(request, request.deadlineMs - leftMs + patienceMs)
   }
 
@@ -446,7 +478,16 @@ export class StoreCore implements Receiver {
     if (reason === 'expired') {
       this.#timeouts += 1
       this.#end(request)
-      request.reject(errorOf(this.#faultOf(request, 'timeout', `it arrived after its deadline of ${request.timeoutMs} ms${this.#where(request)}`, 'refused')))
+      request.reject(
+        errorOf(
+          this.#faultOf(
+            request,
+            'timeout',
+            `it arrived after its deadline of ${request.timeoutMs} ms${this.#where(request)}`,
+            'refused'
+          )
+        )
+      )
     } else if (reason === 'overloaded') {
       this.#again(request, true, 'overloaded', `the coordinator is overloaded${this.#where(request)}`)
     } else {
@@ -463,20 +504,30 @@ export class StoreCore implements Receiver {
   /** The request ends without an answer: a write that was sent may have been stored. */
   #unanswered(request: Request, code: 'timeout' | 'unavailable', why: string): StoreError {
     const mayBeStored = request.isWrite && request.coordinator !== undefined
-    return errorOf(this.#faultOf(request, code, mayBeStored ? `${why}: some replica may hold the write` : why, mayBeStored ? 'indeterminate' : 'refused'))
+    return errorOf(
+      this.#faultOf(
+        request,
+        code,
+        mayBeStored ? `${why}: some replica may hold the write` : why,
+        mayBeStored ? 'indeterminate' : 'refused'
+      )
+    )
   }
 
   #faultOf(request: Request, code: 'timeout' | 'unavailable' | 'overloaded', why: string, outcome: 'refused' | 'indeterminate') {
-    return request.isWrite ? fault(code, `${request.message.kind}: ${why}`, { outcome }) : fault(code, `${request.message.kind}: ${why}`)
+    return request.isWrite
+      ? fault(code, `${request.message.kind}: ${why}`, { outcome })
+      : fault(code, `${request.message.kind}: ${why}`)
   }
 
   /** @param epoch what a coordinator said; '' where the ring is in doubt for another reason */
   #stale(epoch: string): void {
     if (this.#onStale === undefined) return
     const nowMs = this.#clock.now()
-    if (nowMs - this.#staleAtMs < staleIntervalMs) return
+    if (nowMs - this.#staleAtMs < this.#staleIntervalMs) return
     if (epoch !== '' && epoch === this.#routes?.view.epoch) return
     this.#staleAtMs = nowMs
+    this.#staleIntervalMs = Math.min(Math.max(this.#staleIntervalMs * 2, staleIntervalMsMin), staleIntervalMsMax)
     this.#onStale()
   }
 

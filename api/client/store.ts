@@ -80,7 +80,9 @@ export class Store implements Session {
    */
   session(options: SessionOptions = {}): Session {
     checkNames(options, ['keysMax'])
-    const memory = new SessionMemory(options.keysMax === undefined ? sessionKeysDefault : wholeNumber('keysMax', options.keysMax, 1, sessionKeysMax))
+    const memory = new SessionMemory(
+      options.keysMax === undefined ? sessionKeysDefault : wholeNumber('keysMax', options.keysMax, 1, sessionKeysMax)
+    )
     return { bucket: (name, bucketOptions = {}) => this.#bucket(name, bucketOptions, memory) }
   }
 
@@ -96,7 +98,8 @@ export class Store implements Session {
 
   /** A request to `<cluster>.admin.<name>`; needs the right to administer. @throws {StoreError} */
   admin(name: string, request: Readonly<Record<string, unknown>> = {}, timeoutMs?: number): Promise<unknown> {
-    if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) return Promise.reject(badRequest(`${JSON.stringify(name)} is no request of administration`))
+    if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
+      return Promise.reject(badRequest(`${JSON.stringify(name)} is no request of administration`))
     return this.#ports.admin(name, request, timeoutOf(timeoutMs, this.#settings.timeoutMs))
   }
 
@@ -113,12 +116,24 @@ export class Store implements Session {
     return new Bucket<T>(name, this.#forBuckets, options.codec ?? (anyValue as ValueCodec<T>), memory)
   }
 
-  async *#keys(bucket: string, { prefix = '', strict = true, pageSize = limits.listPageMax, timeoutMs }: KeysOptions): AsyncGenerator<StoreKey> {
+  async *#keys(
+    bucket: string,
+    { prefix = '', strict = true, pageSize = limits.listPageMax, timeoutMs }: KeysOptions
+  ): AsyncGenerator<StoreKey> {
     const waitMs = timeoutOf(timeoutMs, Math.max(this.#settings.timeoutMs, keysTimeoutMsMin))
     for (let cursor = ''; ; ) {
-      const request = { bucket, limit: pageSize, strict, ...(prefix === '' ? {} : { prefix }), ...(cursor === '' ? {} : { cursor }) }
+      const request = {
+        bucket,
+        limit: pageSize,
+        strict,
+        ...(prefix === '' ? {} : { prefix }),
+        ...(cursor === '' ? {} : { cursor })
+      }
       const page = (await this.#ports.admin('keys', request, waitMs)) as { keys?: unknown; cursor?: unknown } | undefined
-      if (!Array.isArray(page?.keys)) throw errorOf(fault('internal', 'the cluster answered the listing with something that is no page of keys: is it another version?'))
+      if (!Array.isArray(page?.keys))
+        throw errorOf(
+          fault('internal', 'the cluster answered the listing with something that is no page of keys: is it another version?')
+        )
       for (const entry of page.keys) yield keyOfEntry(entry)
       if (typeof page.cursor !== 'string' || page.cursor === '') return
       cursor = page.cursor
@@ -127,7 +142,8 @@ export class Store implements Session {
 
   #watch(bucket: string, options: WatchOptions): AsyncIterable<StoreEvent> {
     checkNames(options, ['eventsMax', 'onReady'])
-    const eventsMax = options.eventsMax === undefined ? watchEventsDefault : wholeNumber('eventsMax', options.eventsMax, 1, watchEventsMax)
+    const eventsMax =
+      options.eventsMax === undefined ? watchEventsDefault : wholeNumber('eventsMax', options.eventsMax, 1, watchEventsMax)
     return this.#ports.watch(bucket, eventsMax, options.onReady)
   }
 }

@@ -32,9 +32,11 @@ const textTypes = /^text\//i
 export const anyValue: ValueCodec<unknown> = Object.freeze({
   encode(value: unknown): EncodedValue {
     if (typeof value === 'object' && value !== null) {
-      if (ArrayBuffer.isView(value)) return { bytes: new Uint8Array(value.buffer, value.byteOffset, value.byteLength), contentType: bytesType }
+      if (ArrayBuffer.isView(value))
+        return { bytes: new Uint8Array(value.buffer, value.byteOffset, value.byteLength), contentType: bytesType }
       if (value instanceof ArrayBuffer) return { bytes: new Uint8Array(value), contentType: bytesType }
-      if (value instanceof Map || value instanceof Set) throw badRequest('a Map or Set has no JSON: store an object, an array, or give the bucket a codec')
+      if (value instanceof Map || value instanceof Set)
+        throw badRequest('a Map or Set has no JSON: store an object, an array, or give the bucket a codec')
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
       throw badRequest(`${value} has no JSON: store a finite number, or give the bucket a codec`)
     }
@@ -60,7 +62,10 @@ function jsonOf(value: unknown): string {
   } catch (error) {
     throw badRequest(`the value has no JSON: ${(error as Error).message}`)
   }
-  if (text === undefined) throw badRequest(`${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`} has no JSON: store null, or delete the key`)
+  if (text === undefined)
+    throw badRequest(
+      `${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`} has no JSON: store null, or delete the key`
+    )
   return text
 }
 

@@ -29,14 +29,17 @@ export const watchEventsMax = 1_000_000
 export function eventOf(data: Uint8Array): StoreEvent | undefined {
   let told: Readonly<Record<string, unknown>>
   try {
-    told = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')) as Readonly<Record<string, unknown>>
+    told = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')) as Readonly<
+      Record<string, unknown>
+    >
   } catch {
     return undefined
   }
   const { bucket, key, key_base64: encoded, ...fields } = told ?? {}
   const { op, content_type: contentType, context } = fields
   if (typeof bucket !== 'string' || (op !== 'put' && op !== 'delete')) return undefined
-  const shownKey = typeof key === 'string' ? key : typeof encoded === 'string' ? Uint8Array.from(Buffer.from(encoded, 'base64')) : undefined
+  const shownKey =
+    typeof key === 'string' ? key : typeof encoded === 'string' ? Uint8Array.from(Buffer.from(encoded, 'base64')) : undefined
   if (shownKey === undefined) return undefined
   return {
     bucket,

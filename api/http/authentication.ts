@@ -28,9 +28,9 @@ export function requireToken(app: FastifyInstance, isAuthorized: (request: Incom
   })
 }
 
-export function isOpen(request: IncomingMessage): boolean {
-  const { url } = request
-  return url === openPath || url?.startsWith(`${openPath}?`) === true
+function isOpen(request: IncomingMessage): boolean {
+  const { method, url } = request
+  return (method === 'GET' || method === 'HEAD') && (url === openPath || url?.startsWith(`${openPath}?`) === true)
 }
 
 export { missing as credentialsMissing }

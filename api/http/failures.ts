@@ -1,21 +1,21 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { type Fault, fault } from '../../model/fault.ts'
 import type { Log } from '../../runtime/log.ts'
 import { StoreError } from '../client/errors.ts'
 import { problemOf, problemType, sendFault } from './problem.ts'
-import { headerBytesMax } from './settings.ts'
+import { headerBytesMax, type HttpSettings } from './settings.ts'
 
 /** Everything that is thrown on the way of a request ends as a problem document here. */
-export function answerFailures(app: FastifyInstance, log: Log): void {
+export function answerFailures(app: FastifyInstance, settings: HttpSettings, log: Log): void {
   app.setErrorHandler((error: FastifyError | StoreError, request, reply) => {
     if (reply.raw.headersSent) {
       log.warn({ route: request.routeOptions.url, error: error.message }, 'a reply broke off')
       request.raw.destroy()
       return reply
     }
-    const why = error instanceof StoreError ? error.fault : faultOf(error, request.headers['content-length'], request.routeOptions.bodyLimit)
+    const why = error instanceof StoreError ? error.fault : isTooLarge(error) ? bodyFault(request, settings) : faultOf(error)
     if (why.code === 'internal') log.error({ route: request.routeOptions.url, error: error.stack ?? String(error) }, 'a request failed unexpectedly')
     return sendFault(reply, why)
   })
@@ -24,14 +24,23 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   )
 }
 
+function isTooLarge(error: FastifyError): boolean {
+  return error.code === 'FST_ERR_CTP_BODY_TOO_LARGE'
+}
+
+/** Of a body that was not read to its end: the limit told is the one that counts, not where reading stopped. */
+function bodyFault(request: FastifyRequest, { batchBytesMax, pairBytesMax }: HttpSettings): Fault {
+  const isBatch = request.routeOptions.bodyLimit === batchBytesMax
+  const limit = isBatch ? batchBytesMax : pairBytesMax
+  const what = isBatch ? 'a batch has at most' : 'key and value together have at most'
+  const size = Number(request.headers['content-length'])
+  const detail = `the body is too large, ${what} ${limit} bytes: ${isBatch ? 'send several' : 'store less in one value, or split it'}`
+  return fault('too_large', detail, Number.isFinite(size) ? { limit, size, outcome: 'refused' } : { limit, outcome: 'refused' })
+}
+
 /** A fault for what Fastify itself refuses. */
-export function faultOf(error: FastifyError, contentLength: string | undefined, bodyLimit: number | undefined): Fault {
+export function faultOf(error: FastifyError): Fault {
   switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': {
-      const size = Number(contentLength)
-      const limit = bodyLimit ?? 0
-      return fault('too_large', `the body is larger than ${limit} bytes: split it, or store less in one value`, Number.isFinite(size) ? { limit, size } : { limit })
-    }
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return fault('unsupported_media_type', 'this door takes JSON: send Content-Type: application/json; for other bytes there is /api/v1/buckets/{bucket}/keys/{key}')
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

@@ -65,7 +65,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
       // Fastify runs no hooks here, so the credentials are looked at once more.
-      sendFault(reply, isAuthorized(request.raw) ? faultOf(error, undefined, undefined) : credentialsMissing)
+      sendFault(reply, isAuthorized(request.raw) ? faultOf(error) : credentialsMissing)
     }
   }) as unknown as FastifyInstance
 
@@ -73,7 +73,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   takeJson(app)
-  answerFailures(app, log)
+  answerFailures(app, settings, log)
   measureRequests(app, options.metrics ?? silentMetrics)
   requireToken(app, isAuthorized)
   await protect(app, settings)

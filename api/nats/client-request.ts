@@ -23,7 +23,7 @@ export function clientRequestOf(message: Message, pairBytesMax: number): StoreRe
   if (isFault(key)) return key
   const { options } = given
   if (!areOptions(options)) return fault('bad_request', 'the options of the request are malformed')
-  const replyTo = message.replyTo!
+  const replyTo = message.replyTo as never
   if (kind === 'get') return { kind, key, options, hops: 0, replyTo }
   const { context, ifMatch } = given
   if (context !== undefined && !isContext(context)) return fault('bad_request', `the context is malformed, or has more than ${limits.contextEntriesMax} entries`)

@@ -15,7 +15,7 @@ export class MemoryCluster implements Cluster {
   refuse: (key: string, attempt: number) => Fault | undefined = () => undefined
   /** Runs before each operation, so that a test can hold them. */
   before: () => Promise<void> = () => Promise.resolve()
-  pageMax = limits.listPageMax
+  pageMax: number = limits.listPageMax
   coverage = 1
   underWay = 0
   mostUnderWay = 0

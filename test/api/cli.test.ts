@@ -194,5 +194,5 @@ t.test('servers, token and cluster → flags win over the environment, the envir
   t.match(flagged.connections, [{ servers: ['nats://f:1'], token: 'from-flag', cluster: 'e' }])
   const wrong = new TestTerminal(cluster, undefined, { servers: 'http://h' })
   t.equal(await run(wrong, 'hosts'), 2)
-  t.match(wrong.err, /CARILLON_SERVERS is "http:\/\/h"/)
+  t.match(wrong.err, /CARILLON_SERVERS is wrong: "http:\/\/h" is no NATS address/)
 })

@@ -22,7 +22,11 @@ export const written: Written = {
   receipt: undefined
 }
 
-export function ringOf(hosts: readonly string[], change: Partial<RingView> = {}, states: Readonly<Record<string, HostView['state']>> = {}): RingView {
+export function ringOf(
+  hosts: readonly string[],
+  change: Partial<RingView> = {},
+  states: Readonly<Record<string, HostView['state']>> = {}
+): RingView {
   const partitions = 8
   return {
     cluster: 'carillon',
@@ -46,7 +50,9 @@ export function ringOf(hosts: readonly string[], change: Partial<RingView> = {},
       isBack: false,
       seen: '00000001'
     })),
-    owners: Array.from({ length: partitions }, (_, partition) => hosts.slice(0, 3).map((_, index) => (partition + index) % Math.min(3, hosts.length))),
+    owners: Array.from({ length: partitions }, (_, partition) =>
+      hosts.slice(0, 3).map((_, index) => (partition + index) % Math.min(3, hosts.length))
+    ),
     future: [],
     ...change
   }
@@ -57,7 +63,8 @@ export class Coordinators {
   readonly clock = new VirtualClock()
   readonly network: MemoryNetwork
   /** Every request that arrived, in order. */
-  readonly seen: { readonly at: string; readonly request: StoreRequest; readonly envelope: Envelope; readonly nowMs: number }[] = []
+  readonly seen: { readonly at: string; readonly request: StoreRequest; readonly envelope: Envelope; readonly nowMs: number }[] =
+    []
   /** Messages that arrived together. */
   readonly batches: number[] = []
   answer: Answering

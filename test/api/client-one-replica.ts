@@ -31,7 +31,8 @@ export class OneReplica {
     const exists = local !== undefined && !isDeleted(local)
     const isPut = request.kind === 'put'
     if (isPut && request.mode === 'create' && exists) return this.#refused('key_exists')
-    if (request.ifMatch !== '' && (!exists || digestOf(bytes).toString(16) !== request.ifMatch)) return this.#refused('precondition_failed')
+    if (request.ifMatch !== '' && (!exists || digestOf(bytes).toString(16) !== request.ifMatch))
+      return this.#refused('precondition_failed')
     const dot = { vnode: 77, counter: ++this.#counter }
     const seen = request.context ?? (isPut && request.mode !== 'create' ? emptyContext : (local?.context ?? emptyContext))
     const after = write(local ?? emptySiblings, seen, {

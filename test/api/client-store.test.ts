@@ -80,15 +80,25 @@ t.test('store: every kind of value comes back as it went in', async t => {
 t.test('store: any JSON value and any bytes under any key come back', async t => {
   const { store, run } = setting()
   const bucket = store.bucket('any')
-  const key = fc.oneof(fc.string({ minLength: 1, maxLength: 60, unit: 'grapheme' }), fc.uint8Array({ minLength: 1, maxLength: 60 }))
+  const key = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 60, unit: 'grapheme' }),
+    fc.uint8Array({ minLength: 1, maxLength: 60 })
+  )
   await fc.assert(
-    fc.asyncProperty(key, fc.oneof(fc.json().map(text => JSON.parse(text) as unknown), fc.uint8Array({ maxLength: 300 })), async (key, value) => {
-      const before = await run(bucket.get(key))
-      await run(bucket.put(key, value, { context: before?.context }))
-      const found = await run(bucket.get(key))
-      t.strictSame(found?.value, value)
-      t.equal(found?.siblings.length, 1)
-    }),
+    fc.asyncProperty(
+      key,
+      fc.oneof(
+        fc.json().map(text => JSON.parse(text) as unknown),
+        fc.uint8Array({ maxLength: 300 })
+      ),
+      async (key, value) => {
+        const before = await run(bucket.get(key))
+        await run(bucket.put(key, value, { context: before?.context }))
+        const found = await run(bucket.get(key))
+        t.strictSame(found?.value, value)
+        t.equal(found?.siblings.length, 1)
+      }
+    ),
     { numRuns: 200 }
   )
   await store.close()
@@ -99,14 +109,25 @@ t.test('store: what has no JSON, no key or no bucket is refused before it is sen
   const bucket = store.bucket('b')
   const circular: { self?: unknown } = {}
   circular.self = circular
-  for (const value of [undefined, () => 1, Symbol('s'), 1n, Number.NaN, Number.POSITIVE_INFINITY, circular, new Map(), new Set()]) {
+  for (const value of [
+    undefined,
+    () => 1,
+    Symbol('s'),
+    1n,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    circular,
+    new Map(),
+    new Set()
+  ]) {
     t.ok((await fails(bucket.put('key', value))) instanceof errors.BadRequest, typeof value)
   }
   for (const key of ['', new Uint8Array(0), '\ud800', 7 as never, undefined as never]) {
     t.ok((await fails(bucket.get(key))) instanceof errors.BadRequest)
   }
   t.match(await fails(bucket.get('x'.repeat(513))), { code: 'too_large', limit: 512, size: 513 })
-  for (const name of ['', 'a b', 'a.b', '../x', 'x'.repeat(65), 7 as never]) t.throws(() => store.bucket(name), { code: 'bad_request' })
+  for (const name of ['', 'a b', 'a.b', '../x', 'x'.repeat(65), 7 as never])
+    t.throws(() => store.bucket(name), { code: 'bad_request' })
   t.equal(cluster.seen.length, 0)
   await store.close()
 })
@@ -125,7 +146,19 @@ t.test('store: a pair over the limit is refused before it is sent, with the figu
 t.test('store: options become what the coordinator is asked; bad ones name themselves and what is allowed', async t => {
   const { store, cluster, run, fails } = setting()
   const bucket = store.bucket('b')
-  await run(bucket.put('k', 1, { w: 2, pw: 1, dw: 1, consistency: 'all', durability: 'committed', sloppy: false, receipt: true, ttl: 60, timeoutMs: 700 }))
+  await run(
+    bucket.put('k', 1, {
+      w: 2,
+      pw: 1,
+      dw: 1,
+      consistency: 'all',
+      durability: 'committed',
+      sloppy: false,
+      receipt: true,
+      ttl: 60,
+      timeoutMs: 700
+    })
+  )
   const put = cluster.seen.at(-1)!
   t.match(put.request, {
     ttlSeconds: 60,
@@ -321,7 +354,14 @@ t.test('session: one writer makes no siblings with itself, one after the other n
 t.test('session: a read that lacks the own write is repeated with more replicas, then fails', async t => {
   let stale = 0
   const replica = new OneReplica(view.epoch)
-  const empty: Got = { kind: 'got', siblings: new Uint8Array(0), strength: 'weak', answered: 1, epoch: view.epoch, receipt: undefined }
+  const empty: Got = {
+    kind: 'got',
+    siblings: new Uint8Array(0),
+    strength: 'weak',
+    answered: 1,
+    epoch: view.epoch,
+    receipt: undefined
+  }
   const { store, cluster, run, fails } = setting({}, (request: StoreRequest, at, envelope) =>
     request.kind === 'get' && stale-- > 0 ? empty : replica.answer(request, at, envelope)
   )
@@ -374,7 +414,9 @@ t.test('batch: one outcome for each operation in order, one that fails stops non
     { op: 'get', ok: true, found: undefined },
     { ok: false, error: { code: 'bad_request' } }
   ])
-  const many = await run(bucket.batch(Array.from({ length: 500 }, (_, index) => ({ op: 'put' as const, key: `k${index}`, value: index }))))
+  const many = await run(
+    bucket.batch(Array.from({ length: 500 }, (_, index) => ({ op: 'put' as const, key: `k${index}`, value: index })))
+  )
   t.ok(many.every(each => each.ok))
   t.same(await run(bucket.batch([])), [])
   await store.close()

@@ -4,9 +4,9 @@ import type { DeleteRequest, PutRequest, StoreReply, StoreRequest } from '../../
 import { wireCodecs } from '../../actors/wire.ts'
 import { Admin } from '../../api/admin.ts'
 import { StoreCore } from '../../api/client/store-core.ts'
-import { actorOf, type Envelope, type Message, type Ref, threadAddressOf } from '../../bus/bus.ts'
+import { actorOf, type Bus, type Envelope, type Message, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { codecRegistry } from '../../bus/codec.ts'
-import { type MemoryBus, MemoryNetwork } from '../../bus/memory-bus.ts'
+import { MemoryNetwork } from '../../bus/memory-bus.ts'
 import { emptyContext } from '../../model/causal-context.ts'
 import { fault, type Fault } from '../../model/fault.ts'
 import { bucketOf, type Key, partitionOf, positionOf } from '../../model/key.ts'
@@ -60,7 +60,7 @@ export class SmallStore {
   refusal: Fault | undefined = undefined
   /** Of writes: told after each success. */
   onAccepted: ((request: PutRequest | DeleteRequest, context: Siblings['context'], at: string) => void) | undefined = undefined
-  readonly #buses = new Map<string, MemoryBus[]>()
+  readonly #buses = new Map<string, Bus[]>()
   #counter = 0
 
   constructor(hosts: readonly string[] = ['a', 'b', 'c'], partitions = 16) {
@@ -110,6 +110,7 @@ export class SmallStore {
     const actor = actorOf(to.address)
     if (actor === 'coordinator') return this.coordinate(host, message as StoreRequest)
     if (actor === 'ring-keeper') {
+      if (message.kind === 'subscribe') return { kind: 'ring', view: this.view } as Message
       return { kind: 'cluster', cluster: { id: 'c0ffee', partitions: this.view.partitions, replicas: 3 }, view: this.view, table: this.table, defaults } as Message
     }
     if (actor === 'gossip-agent') {

@@ -197,6 +197,23 @@ const envelope = record({
   replyTo: fc.option(ref, { nil: undefined })
 }).map(({ replyTo, ...rest }): Envelope => (replyTo === undefined ? rest : { ...rest, message: { ...rest.message, replyTo } }))
 
+t.test('frames: an address that is none, or a name too long → RangeError at the sender, and the batch goes on', async t => {
+  const out: Buffer[] = []
+  const outbox = new Outbox(other, contractCodec, (_, frame) => out.push(Buffer.from(frame.view())))
+  const good = envelopeTo({ address: addressOf(self, 'x') }, numberedMessage(1, 2))
+  outbox.add(good)
+  for (const address of ['a.b', 'a.b.c.d', 'a.b.c d', 'a.>.c', '', 'a.b.', `a.b.${'c'.repeat(65)}`]) {
+    t.throws(() => outbox.add(envelopeTo({ address: address as never }, numberedMessage(1, 3))), RangeError, address)
+  }
+  const replyTo = { address: addressOf(other, 'y'.repeat(300)), correlation: 0, incarnation: 0 }
+  t.throws(() => outbox.add(envelopeTo({ address: addressOf(self, 'x') }, { ...numberedMessage(1, 4), replyTo })), RangeError)
+  outbox.add(good)
+  outbox.flush()
+  const inbox = new Inbox(self, contractCodec, error => t.fail(error.message))
+  for (const frame of out) inbox.open(frame, () => {})
+  t.equal(inbox.messages, 2)
+})
+
 t.test('frames: any envelopes → equal and in order after a trip', async t => {
   fc.assert(
     fc.property(fc.array(envelope, { maxLength: 30 }), envelopes => {

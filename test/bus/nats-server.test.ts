@@ -95,16 +95,15 @@ t.test('nats-server: a port in use → start fails with the reason', async t => 
   await t.rejects(NatsServer.start(options), /address already in use/)
 })
 
-t.test('nats-server: bound to the network without credentials → refused', async t => {
-  const options = {
-    binary: await natsBinary(),
-    name: 'a',
-    cluster: 'carillon',
-    directory: await folderFor(t),
-    ports: anyPorts,
-    bindHost: '0.0.0.0'
-  }
-  await t.rejects(NatsServer.start(options), /without credentials/)
+t.test('nats-server: bound to the network without credentials for applications, or for routes → refused', async t => {
+  const base = { binary: await natsBinary(), name: 'a', cluster: 'carillon', directory: await folderFor(t), ports: anyPorts }
+  const application = { user: 'app', password: 'a-token' }
+  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0' }), /without credentials/)
+  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0', application }), /without credentials/)
+  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0', routeSecret: 'secret' }), /without credentials/)
+  const server = await natsServerFor(t, { ...base, bindHost: '0.0.0.0', routeSecret: 'secret', application })
+  t.match(server.url, /^nats:\/\/127\.0\.0\.1:/)
+  t.ok(await listens(server.ports.client))
 })
 
 for (const routeSecret of [undefined, 'open/sesame+&?@:']) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { hostStates, membershipEpoch, mergeMember, mergeMembership, ringMembers, withState, type Member, type Standing } from '../../model/membership.ts'
+import { freeSeat, hostStates, membershipEpoch, mergeMember, mergeMembership, ringMembers, withState, type Member, type Standing } from '../../model/membership.ts'
 
 const member: fc.Arbitrary<Member> = fc.record({
   name: fc.constantFrom('a', 'b', 'c'),
@@ -94,6 +94,7 @@ t.test('I18 epoch: not moved by heartbeats, suspicion, order or addresses; moved
     { ...some, dc: 'dc2' },
     { ...some, name: 'c' },
     { ...some, uid: 9 },
+    { ...some, seat: 1 },
     withState(some, 'leaving'),
     withState(some, 'joining'),
     withState(some, 'left')
@@ -107,4 +108,14 @@ t.test('I17 ringMembers: of two identities with one name the higher incarnation 
   t.same(ringMembers([wiped, old]), [wiped])
   t.same(ringMembers([old, wiped]), [wiped])
   t.same(ringMembers([old, withState(wiped, 'removed')]), [old])
+})
+
+t.test('freeSeat: the lowest that is free in the datacenter and zone; none beside hosts of another weight', async (t) => {
+  const seated = (uid: number, seat: number, more: Partial<Member> = {}): Member => ({ ...some, name: `h${uid}`, uid, seat, ...more })
+  t.equal(freeSeat([], some), 0)
+  t.equal(freeSeat([seated(1, 0), seated(2, 2)], some), 1)
+  t.equal(freeSeat([seated(1, 0, { zone: 'z2' }), seated(2, 1, { dc: 'dc2' })], some), 0)
+  t.equal(freeSeat([seated(1, 0, { state: 'left' }), seated(2, 1)], some), 0)
+  t.equal(freeSeat([seated(1, 0), { ...some, uid: 5, weight: 9 }], some), 1, 'one without a seat does not matter')
+  t.equal(freeSeat([seated(1, 0)], { ...some, weight: 2 }), undefined)
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { fairShares, type PlacementHost } from '../../model/fair-share.ts'
-import { withState, type Member } from '../../model/membership.ts'
+import { freeSeat, withState, type Member } from '../../model/membership.ts'
 import { fallbacksOf, ringOf, type Ring } from '../../model/ring.ts'
 
 const replicas = 3
@@ -53,9 +53,12 @@ const sharesOf = (hosts: readonly Member[], partitions: number) => fairShares(ho
 function clusterOf(random: (below: number) => number, weighted: boolean, zones: number): Cluster {
   for (;;) {
     const count = 4 + Math.floor(Math.exp((random(1000) / 1000) * Math.log(98)))
-    const hosts = Array.from({ length: count }, (_, at) =>
-      member(`host-${random(1_000_000_000)}`, { uid: at, weight: weighted ? 1 + random(8) : 1, zone: `z${at % zones}` })
-    )
+    const hosts: Member[] = []
+    for (let at = 0; at < count; at++) {
+      const host = member(`host-${random(1_000_000_000)}`, { uid: at, weight: weighted ? 1 + random(8) : 1, zone: `z${at % zones}` })
+      hosts.push({ ...host, seat: freeSeat(hosts, host) })
+    }
+    hosts.unshift(...hosts.splice(random(count), 1))
     for (let partitions = 256; partitions <= 4096; partitions *= 2) {
       if (Math.min(...sharesOf(hosts, partitions), ...sharesOf(hosts.slice(1), partitions)) >= shareMin) return { hosts, partitions }
     }
@@ -118,28 +121,68 @@ function measured(t: { fail(message: string): void }, { hosts, partitions }: Clu
 
 const quantile = (values: readonly number[], q: number) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)]!
 
-for (const [weighted, zones, seed] of [
-  [false, 1, 11],
-  [true, 1, 12],
-  [false, 3, 13],
-  [true, 2, 14],
-  [true, 3, 15]
+for (const [weighted, zones, seed, clusters] of [
+  [false, 1, 11, 100],
+  [false, 2, 16, 60],
+  [false, 3, 13, 60],
+  [true, 1, 12, 40],
+  [true, 2, 14, 40],
+  [true, 3, 15, 40]
 ] as const) {
-  t.test(`D1, D2, D3: 80 clusters of 3 to 101 hosts, ${weighted ? 'weights 1 to 8' : 'equal weights'}, ${zones} zone(s), seed ${seed}`, async (t) => {
+  t.test(`D1, D2, D3: ${clusters} clusters of 3 to 101 hosts, ${weighted ? 'weights 1 to 8' : 'equal weights'}, ${zones} zone(s), seed ${seed}`, async (t) => {
     const random = generator(seed)
-    const all = Array.from({ length: 80 }, () => measured(t, clusterOf(random, weighted, zones), zones))
-    const [load, first] = [Math.max(...all.map((each) => each.load)), Math.max(...all.map((each) => each.first))]
-    const added = all.map((each) => each.added)
-    const removed = all.map((each) => each.removed)
-    t.comment(
-      `load/fair ${load.toFixed(3)} first/fair ${first.toFixed(3)} moved/least: added p50 ${quantile(added, 0.5).toFixed(3)} p90 ${quantile(added, 0.9).toFixed(3)} max ${quantile(added, 1).toFixed(3)}, removed p50 ${quantile(removed, 0.5).toFixed(3)} p90 ${quantile(removed, 0.9).toFixed(3)} max ${quantile(removed, 1).toFixed(3)}`
-    )
+    const all = Array.from({ length: clusters }, () => measured(t, clusterOf(random, weighted, zones), zones))
+    const load = Math.max(...all.map((each) => each.load))
+    const first = Math.max(...all.map((each) => each.first))
     t.ok(load <= 1.1 + 1e-9, `each host holds ≤ 1.10 × its fair share + 1: ${load}`)
     t.ok(first <= 1.15, `first places ≤ 1.15 × fair: ${first}`)
-    t.ok(quantile(added, 0.5) <= 1.1, `half of the joins move ≤ 1.10 × the least: ${quantile(added, 0.5)}`)
-    t.ok(quantile(removed, 0.5) <= 1.1, `half of the leaves move ≤ 1.10 × the least: ${quantile(removed, 0.5)}`)
+    for (const [what, moves] of [['join', all.map((each) => each.added)], ['leave', all.map((each) => each.removed)]] as const) {
+      const [median, nine, most] = [0.5, 0.9, 1].map((q) => quantile(moves, q)) as [number, number, number]
+      t.comment(`${what}: moved / least: p50 ${median.toFixed(3)}, p90 ${nine.toFixed(3)}, max ${most.toFixed(3)}; load / fair ${load.toFixed(3)}, first / fair ${first.toFixed(3)}`)
+      // Where weights differ the rows of seats do not help, and the tail is longer: see docs/decisions/0002-placement.md.
+      t.ok(median <= (weighted ? 1.15 : 1.1), `half of them move no more than that: ${median}`)
+      t.ok(most <= (weighted ? 2 : 1.25), `none moves more: ${most}`)
+    }
   })
 }
+
+t.test('D1, D2: 60 clusters of equal hosts after 20 joins and leaves in any order: seats are filled again, and it stays even', async (t) => {
+  const random = generator(21)
+  for (let round = 0; round < 60; round++) {
+    const partitions = 1024
+    let hosts: Member[] = []
+    const join = (name: string) => {
+      const host = member(name, { uid: 0 })
+      hosts = [...hosts, { ...host, seat: freeSeat(hosts, host) }]
+    }
+    for (let at = 4 + random(80); at > 0; at--) join(`host-${round}-${at}`)
+    for (let step = 0; step < 20; step++) {
+      if (hosts.length > 4 && (hosts.length >= 100 || random(2) === 0)) hosts = hosts.toSpliced(random(hosts.length), 1)
+      else join(`later-${round}-${step}`)
+    }
+    const { load, first, added, removed } = measured(t, { hosts, partitions }, 1)
+    if (load > 1.1 + 1e-9 || first > 1.15 || added > 1.25 || removed > 1.25) {
+      t.fail(`round ${round}, ${hosts.length} hosts: load ${load}, first ${first}, join ${added}, leave ${removed}`)
+    }
+  }
+})
+
+t.test('D1: 40 clusters whose hosts took no seats are as even, and half of their changes move ≤ 1.10 × the least', async (t) => {
+  const random = generator(31)
+  const all = Array.from({ length: 40 }, () => {
+    const { hosts, partitions } = clusterOf(random, false, 1)
+    return measured(t, { hosts: hosts.map((host) => ({ ...host, seat: undefined })), partitions }, 1)
+  })
+  t.ok(all.every(({ load, first }) => load <= 1.1 + 1e-9 && first <= 1.15))
+  t.ok(quantile(all.map(({ added }) => added), 0.5) <= 1.1)
+  t.ok(quantile(all.map(({ removed }) => removed), 0.5) <= 1.1)
+})
+
+t.test('ring: two hosts that took the same seat unaware of each other hold their shares all the same', async (t) => {
+  const hosts = Array.from({ length: 10 }, (_, at) => member(`h${at}`, { uid: at, seat: at === 9 ? 4 : at }))
+  const loads = loadsOf(ringOf(hosts, { partitions: 256, replicas }))
+  for (const [name, load] of loads) t.ok(load <= 76.8 * 1.1 + 1 && load >= 76.8 * 0.7, `${name} holds ${load}`)
+})
 
 t.test('ring: equal membership in any order, with any heartbeats and suspicions, gives an equal ring', async () => {
   fc.assert(

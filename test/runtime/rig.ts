@@ -45,8 +45,8 @@ export function rig(options: RigOptions = {}): Rig {
     log: silentLog,
     metrics,
     incarnationBase: options.incarnationBase ?? 0,
-    onCrash: (report) => crashes.push(report),
-    onGiveUp: (error) => gaveUp.push(error)
+    onCrash: report => crashes.push(report),
+    onGiveUp: error => gaveUp.push(error)
   })
   return { clock, hostClock, system, metrics, crashes, gaveUp }
 }

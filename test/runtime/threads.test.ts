@@ -8,7 +8,10 @@ import { until } from './until.ts'
 
 const module = new URL('./fixtures/thread.js', import.meta.url)
 
-function thread(name: string, options: Partial<ThreadSpec> & { readonly fixture?: (life: number) => Partial<ThreadFixtureConfig> } = {}): ThreadSpec {
+function thread(
+  name: string,
+  options: Partial<ThreadSpec> & { readonly fixture?: (life: number) => Partial<ThreadFixtureConfig> } = {}
+): ThreadSpec {
   const { fixture, ...spec } = options
   const configure = (life: number) => ({ config: { failStart: false, neverDrains: false, ...fixture?.(life) } })
   return { name, module, configure, heartbeatMs: 50, ...spec }
@@ -29,9 +32,9 @@ function group(
       clock: systemClock,
       log: silentLog,
       incarnationBase: incarnationsFrom(systemClock),
-      beforeReplace: (end) => void ends.push(end),
-      onReplaced: (name) => replaced.push(name),
-      onGiveUp: (error) => gaveUp.push(error),
+      beforeReplace: end => void ends.push(end),
+      onReplaced: name => replaced.push(name),
+      onGiveUp: error => gaveUp.push(error),
       ...options
     }
   )
@@ -43,16 +46,26 @@ async function kill(thread: WorkerHost, how: string): Promise<void> {
   await thread.command(how, undefined).catch(() => undefined)
 }
 
-const deaths: readonly { readonly how: string; readonly command: string; readonly error: RegExp; readonly spec?: Partial<ThreadSpec> }[] = [
+const deaths: readonly {
+  readonly how: string
+  readonly command: string
+  readonly error: RegExp
+  readonly spec?: Partial<ThreadSpec>
+}[] = [
   { how: 'throws where nobody catches', command: 'throw', error: /nobody catches this/ },
   { how: 'rejects where nobody awaits', command: 'reject', error: /nobody awaits this/ },
   { how: 'calls process.exit', command: 'exit', error: /exited with code 7/ },
   { how: 'blocks in an endless loop', command: 'spin', error: /silent for 1000 ms/, spec: { silenceMs: 1_000 } },
-  { how: 'runs out of memory', command: 'hoard', error: /memory/i, spec: { resourceLimits: { maxOldGenerationSizeMb: 24 }, silenceMs: 60_000 } }
+  {
+    how: 'runs out of memory',
+    command: 'hoard',
+    error: /memory/i,
+    spec: { resourceLimits: { maxOldGenerationSizeMb: 24 }, silenceMs: 60_000 }
+  }
 ]
 
 for (const { how, command, error, spec } of deaths) {
-  t.test(`threads: one that ${how} is replaced; the other goes on, and both answer`, async (t) => {
+  t.test(`threads: one that ${how} is replaced; the other goes on, and both answer`, async t => {
     const { threads, ends, replaced } = group([thread('one', spec), thread('two')])
     await threads.start()
     const one = threads.thread('one')!
@@ -69,39 +82,55 @@ for (const { how, command, error, spec } of deaths) {
     t.equal(after!.state, 'running')
     t.match(after!.last_crash?.error, error)
     t.equal(other!.restarts, 0)
-    t.equal(other!.children[0]!.children[0]!.incarnation, before[1]!.children[0]!.children[0]!.incarnation, 'the same incarnation')
-    t.ok(after!.children[0]!.children[0]!.incarnation > before[0]!.children[0]!.children[0]!.incarnation, 'I22: a number never used before')
+    t.equal(
+      other!.children[0]!.children[0]!.incarnation,
+      before[1]!.children[0]!.children[0]!.incarnation,
+      'the same incarnation'
+    )
+    t.ok(
+      after!.children[0]!.children[0]!.incarnation > before[0]!.children[0]!.children[0]!.incarnation,
+      'I22: a number never used before'
+    )
     await threads.stop()
     t.equal(one.state, 'stopped')
   })
 }
 
-t.test('threads: an actor that crashes restarts within its thread; the second crash within the period makes main replace the thread', async (t) => {
-  const { threads, ends, replaced } = group([thread('one')])
-  await threads.start()
-  const one = threads.thread('one')!
-  await one.command('tell', { kind: 'crash' })
-  await until('the crash report', () => one.crashes().length === 1)
-  t.match(one.crashes()[0], { actor: 'worker', kind: 'worker', message_kind: 'crash', error: 'Error: the actor crashes', summary: { pings: 0 } })
-  const worker = (await one.describe()).children[0]!.children[0]!
-  t.match(worker, { name: 'worker', state: 'running', restarts: 1, last_crash: { message_kind: 'crash' } })
-  await one.command('tell', { kind: 'crash' })
-  await until('the replacement', () => replaced.length === 1)
-  t.match(ends[0]!.error?.message, /supervisor root gave up/)
-  await threads.stop()
-})
+t.test(
+  'threads: an actor that crashes restarts within its thread; the second crash within the period makes main replace the thread',
+  async t => {
+    const { threads, ends, replaced } = group([thread('one')])
+    await threads.start()
+    const one = threads.thread('one')!
+    await one.command('tell', { kind: 'crash' })
+    await until('the crash report', () => one.crashes().length === 1)
+    t.match(one.crashes()[0], {
+      actor: 'worker',
+      kind: 'worker',
+      message_kind: 'crash',
+      error: 'Error: the actor crashes',
+      summary: { pings: 0 }
+    })
+    const worker = (await one.describe()).children[0]!.children[0]!
+    t.match(worker, { name: 'worker', state: 'running', restarts: 1, last_crash: { message_kind: 'crash' } })
+    await one.command('tell', { kind: 'crash' })
+    await until('the replacement', () => replaced.length === 1)
+    t.match(ends[0]!.error?.message, /supervisor root gave up/)
+    await threads.stop()
+  }
+)
 
-t.test('threads: the first start fails → start() rejects with the cause, and the thread before it is stopped', async (t) => {
+t.test('threads: the first start fails → start() rejects with the cause, and the thread before it is stopped', async t => {
   const { threads } = group([thread('one'), thread('two', { fixture: () => ({ failStart: true }) })])
   await t.rejects(threads.start(), { message: /thread two did not start/, cause: { message: /this life does not start/ } })
   t.equal(threads.thread('one')!.state, 'stopped')
 })
 
-t.test('threads: replacements that fail to start count as restarts, until the group gives up and stops all', async (t) => {
-  const { threads, gaveUp } = group(
-    [thread('one', { fixture: (life) => ({ failStart: life > 1 }) }), thread('two')],
-    { intensity: 2, backoff: { baseMs: 1, maxMs: 5 } }
-  )
+t.test('threads: replacements that fail to start count as restarts, until the group gives up and stops all', async t => {
+  const { threads, gaveUp } = group([thread('one', { fixture: life => ({ failStart: life > 1 }) }), thread('two')], {
+    intensity: 2,
+    backoff: { baseMs: 1, maxMs: 5 }
+  })
   await threads.start()
   await kill(threads.thread('one')!, 'exit')
   await until('giving up', () => gaveUp.length === 1)
@@ -109,7 +138,7 @@ t.test('threads: replacements that fail to start count as restarts, until the gr
   t.equal(threads.thread('two')!.state, 'stopped')
 })
 
-t.test('threads: one-for-all → the death of one replaces both', async (t) => {
+t.test('threads: one-for-all → the death of one replaces both', async t => {
   const { threads, replaced } = group([thread('one'), thread('two')], { strategy: 'one-for-all' })
   await threads.start()
   await kill(threads.thread('two')!, 'exit')
@@ -118,14 +147,14 @@ t.test('threads: one-for-all → the death of one replaces both', async (t) => {
   await threads.stop()
 })
 
-t.test('threads: beforeReplace is awaited before the replacement starts', async (t) => {
+t.test('threads: beforeReplace is awaited before the replacement starts', async t => {
   const order: string[] = []
   let open: () => void = () => undefined
-  const gate = new Promise<void>((resolve) => (open = resolve))
+  const gate = new Promise<void>(resolve => (open = resolve))
   const { threads } = group(
     [
       thread('one', {
-        fixture: (life) => {
+        fixture: life => {
           order.push(`life ${life}`)
           return {}
         }
@@ -150,21 +179,24 @@ t.test('threads: beforeReplace is awaited before the replacement starts', async 
   await threads.stop()
 })
 
-t.test('threads: one that never drains is stopped all the same, within its bounds', async (t) => {
+t.test('threads: one that never drains is stopped all the same, within its bounds', async t => {
   const { threads } = group([thread('one', { drainMs: 50, fixture: () => ({ neverDrains: true }) })])
   await threads.start()
   await threads.stop()
-  t.match((await threads.describe()).children[0], { state: 'stopped', last_crash: { error: /did not answer 'drain' within 50 ms/ } })
+  t.match((await threads.describe()).children[0], {
+    state: 'stopped',
+    last_crash: { error: /did not answer 'drain' within 50 ms/ }
+  })
 })
 
-t.test('threads: a command that the thread does not know is refused with a sentence; one to a dead thread too', async (t) => {
+t.test('threads: a command that the thread does not know is refused with a sentence; one to a dead thread too', async t => {
   const { threads } = group([thread('one')])
   await threads.start()
   const one = threads.thread('one')!
   t.equal(threads.thread('three'), undefined)
   await t.rejects(one.command('dance', undefined), { message: /no command dance/ })
   const metrics = await one.metrics()
-  t.ok(metrics.some((family) => family.name === 'actors'))
+  t.ok(metrics.some(family => family.name === 'actors'))
   await threads.stop()
   await t.rejects(one.command('echo', 1), { message: /does not run/ })
 })

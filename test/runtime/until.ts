@@ -3,6 +3,6 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   const since = performance.now()
   while (!(await condition())) {
     if (performance.now() - since > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise(resolve => setTimeout(resolve, 10))
   }
 }

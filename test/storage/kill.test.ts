@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Key } from '../../model/key.ts'
@@ -12,55 +10,31 @@ import type { RecoveryReport, TableWriterRequest } from '../../storage/table-wri
 import { startTableWriter, type TableWriter } from '../../storage/table-writer.ts'
 import { put } from '../contract/store-contract.ts'
 import { verifyWrites, writerKey } from './ceaseless-writer.ts'
+import { Acknowledged, writeUntilKilled } from './doomed-writer.ts'
 import { tableWriterOf } from './lmdb-harness.ts'
 
 /** CARILLON_KILL_ROUNDS=100 for the long run. */
 const rounds = Number(process.env.CARILLON_KILL_ROUNDS ?? 20)
 
-/** Let a process write until it is killed. @returns the highest number that was acknowledged */
-async function writeUntilKilled(directory: string, generation: number, first: number, afterMs: number, acknowledged: Map<Key, number>): Promise<number> {
-  const program = fileURLToPath(new URL('./store-process.js', import.meta.url))
-  const child = spawn(process.execPath, [program, directory, String(generation), String(first)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_code, signal) => resolve(signal)))
-  let highest = first
-  let rest = ''
-  let timer: NodeJS.Timeout | undefined
-  child.stdout.on('data', (chunk: Buffer) => {
-    timer ??= setTimeout(() => child.kill('SIGKILL'), afterMs)
-    const lines = (rest + chunk.toString()).split('\n')
-    rest = lines.pop()!
-    for (const line of lines) {
-      const number = Number(line)
-      highest = Math.max(highest, number)
-      acknowledged.set(writerKey(number), Math.max(number, acknowledged.get(writerKey(number)) ?? 0))
-    }
-  })
-  const signal = await ended
-  if (signal !== 'SIGKILL') throw new Error(`the writer ended by itself: ${signal}`)
-  return highest
-}
-
 void t.test(`I2: ${rounds} times killed with SIGKILL at random moments, a host's storage keeps every acknowledged write`, { timeout: rounds * 5_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'carillon-kill-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const acknowledged = new Map<Key, number>()
-  let first = 1
+  const acknowledged = new Acknowledged()
   let recovered = 0
   for (let round = 1; round <= rounds; round++) {
-    const highest = await writeUntilKilled(directory, round, first, Math.floor(Math.random() * 200), acknowledged)
-    first = highest + 100_000
+    await writeUntilKilled(directory, round, Math.floor(Math.random() * 200), acknowledged, (child) => child.kill('SIGKILL'))
     t.equal(tableDamage(directory), undefined)
     const { writer, report } = await startTableWriter({ directory })
     recovered += report.segments
     if (report.damage.length > 0) t.fail(`round ${round}: ${report.damage.join('; ')}`)
     const store = LmdbStore.open({ directory, thread: 0, generation: round, tableWriter: tableWriterOf(writer) })
-    verifyWrites(store, acknowledged)
+    verifyWrites(store, acknowledged.any)
     await store.close()
     await writer.close()
   }
   t.equal(await walkTable(directory), undefined, 'the table is whole')
-  t.comment(`${first} writes, ${acknowledged.size} keys, ${recovered} segments recovered`)
-  t.ok(acknowledged.size > 0 && recovered > 0)
+  t.comment(`${acknowledged.any.size} keys, up to number ${acknowledged.highest}, ${recovered} segments recovered`)
+  t.ok(acknowledged.any.size > 0 && recovered > 0)
 })
 
 function recoverThread(writer: TableWriter, thread: number): Promise<RecoveryReport> {

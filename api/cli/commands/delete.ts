@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, receiptOption, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
 import { shownKey } from '../pair-text.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -17,7 +17,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(bucketOption())
     .addOption(keyEncodingOption())
     .option('--context <TOKEN>', 'delete what the read with this context saw (default: what a quorum knows now)')
-  addConnectionOptions(addQuorumOptions(command, 'write')).action((text: string, flags: Flags) =>
+  addConnectionOptions(addQuorumOptions(command, 'write').addOption(receiptOption())).action((text: string, flags: Flags) =>
     withCluster(terminal, flags, async cluster => {
       const key = keyOfArgument(text, flags.keyBase64 === true)
       const { context, strength, receipt } = await cluster.delete(flags.bucket, key, flags.context, requestOptionsOf(flags))

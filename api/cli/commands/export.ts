@@ -9,7 +9,7 @@ import { CommandFailure, printable, type Terminal } from '../terminal.ts'
 
 interface Flags extends ConnectionFlags, QuorumFlags {
   readonly bucket: string
-  readonly prefix: string
+  readonly prefix?: string
   readonly siblings?: boolean
   readonly strict?: boolean
   readonly inFlight: number
@@ -22,7 +22,7 @@ const inFlightDefault = 64
 export function define(command: Command, terminal: Terminal): void {
   command
     .addOption(bucketOption())
-    .option('-p, --prefix <TEXT>', 'only keys that begin with it', '')
+    .option('-p, --prefix <TEXT>', 'only keys that begin with it')
     .option('--siblings', 'every version of a key that has several, under "siblings", newest first')
     .option('--strict', 'fail where a partition does not answer, rather than leave its keys out')
     .addOption(wholeOption('--in-flight <N>', 'reads side by side', 1, 1024).default(inFlightDefault))
@@ -31,7 +31,7 @@ export function define(command: Command, terminal: Terminal): void {
       interruptible(terminal, async signal => {
         const options = {
           bucket: flags.bucket,
-          prefix: flags.prefix,
+          prefix: flags.prefix ?? '',
           withSiblings: flags.siblings === true,
           isStrict: flags.strict === true,
           inFlightMax: flags.inFlight,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { valueMembers } from '../../json-value.ts'
 import type { Found } from '../cluster.ts'
-import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, receiptOption, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
 import { keyText, shownKey } from '../pair-text.ts'
 import { CommandFailure, painted, printable, type Terminal } from '../terminal.ts'
 
@@ -19,7 +19,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(bucketOption())
     .addOption(keyEncodingOption())
     .option('-a, --all', 'print every concurrent version, newest first, each on a line')
-  addConnectionOptions(addQuorumOptions(command, 'read')).action((text: string, flags: Flags) =>
+  addConnectionOptions(addQuorumOptions(command, 'read').addOption(receiptOption())).action((text: string, flags: Flags) =>
     withCluster(terminal, flags, async cluster => {
       const key = keyOfArgument(text, flags.keyBase64 === true)
       const found = await cluster.get(flags.bucket, key, requestOptionsOf(flags))

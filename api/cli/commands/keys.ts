@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { limits } from '../../../model/limits.ts'
 import { interruptible, until } from '../interruption.ts'
-import { gapSentence, keyPages } from '../key-pages.ts'
+import { gapSentence, keyPages, pageTimeoutMsDefault } from '../key-pages.ts'
 import { addConnectionOptions, bucketOption, timeoutOption, wholeOption, withCluster, type ConnectionFlags } from '../options.ts'
 import { keyText, shownKey } from '../pair-text.ts'
 import { painted, printable, type Terminal } from '../terminal.ts'
 
 interface Flags extends ConnectionFlags {
   readonly bucket: string
-  readonly prefix: string
+  readonly prefix?: string
   readonly limit?: number
   readonly cursor?: string
   readonly strict?: boolean
@@ -19,11 +19,11 @@ interface Flags extends ConnectionFlags {
 export function define(command: Command, terminal: Terminal): void {
   command
     .addOption(bucketOption())
-    .option('-p, --prefix <TEXT>', 'only keys that begin with it', '')
+    .option('-p, --prefix <TEXT>', 'only keys that begin with it')
     .addOption(wholeOption('-n, --limit <N>', 'at most so many keys (default: all)', 1, Number.MAX_SAFE_INTEGER))
     .option('--cursor <CURSOR>', 'go on where a listing with --limit --json ended')
     .option('--strict', 'fail where a partition does not answer, rather than leave its keys out')
-    .addOption(timeoutOption())
+    .addOption(timeoutOption().default(pageTimeoutMsDefault))
   addConnectionOptions(command).action((flags: Flags) =>
     withCluster(terminal, flags, cluster =>
       interruptible(terminal, async signal => {
@@ -33,7 +33,7 @@ export function define(command: Command, terminal: Terminal): void {
         const shown: unknown[] = []
         const listing = {
           bucket: flags.bucket,
-          prefix: flags.prefix,
+          prefix: flags.prefix ?? '',
           cursor: flags.cursor,
           pageMax: Math.min(left, limits.listPageMax),
           isStrict: flags.strict === true,

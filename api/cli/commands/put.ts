@@ -7,6 +7,7 @@ import {
   bucketOption,
   keyEncodingOption,
   keyOfArgument,
+  receiptOption,
   requestOptionsOf,
   wholeOption,
   withCluster,
@@ -40,7 +41,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(new Option('--content-type <TYPE>', 'media type of the value (default: application/json if it is JSON, text/plain if it is other text, else application/octet-stream)'))
     .option('--create', 'only where the key has no value')
     .addOption(wholeOption('--ttl <SECONDS>', 'seconds to live (default: the bucket’s)', 1, 2 ** 31 - 1))
-  addConnectionOptions(addQuorumOptions(command, 'write')).action(async (text: string, argument: string | undefined, flags: Flags) => {
+  addConnectionOptions(addQuorumOptions(command, 'write').addOption(receiptOption())).action(async (text: string, argument: string | undefined, flags: Flags) => {
     const key = keyOfArgument(text, flags.keyBase64 === true)
     if (flags.create === true && flags.context !== undefined) throw new UsageError('--create and --context: one of them')
     const value = await valueOf(terminal, argument, flags.file)

@@ -6,7 +6,7 @@ import { painted, printable, type Terminal } from '../terminal.ts'
 
 interface Flags extends ConnectionFlags {
   readonly bucket: string
-  readonly prefix: string
+  readonly prefix?: string
   readonly limit?: number
   readonly json?: boolean
 }
@@ -15,7 +15,7 @@ interface Flags extends ConnectionFlags {
 export function define(command: Command, terminal: Terminal): void {
   command
     .addOption(bucketOption())
-    .option('-p, --prefix <TEXT>', 'only keys that begin with it', '')
+    .option('-p, --prefix <TEXT>', 'only keys that begin with it')
     .addOption(wholeOption('-n, --limit <N>', 'end after so many events (default: never)', 1, Number.MAX_SAFE_INTEGER))
   addConnectionOptions(command).action((flags: Flags) =>
     withCluster(terminal, flags, cluster =>
@@ -23,7 +23,7 @@ export function define(command: Command, terminal: Terminal): void {
         let left = flags.limit ?? Number.POSITIVE_INFINITY
         const onReady = (): void => void terminal.errors.write(painted(terminal.errors, 'dim', `watching bucket ${flags.bucket}; Ctrl-C ends\n`))
         for await (const { key, fields } of cluster.watch(flags.bucket, signal, onReady)) {
-          if (!textOfBytes(key).startsWith(flags.prefix)) continue
+          if (!textOfBytes(key).startsWith(flags.prefix ?? '')) continue
           const line = flags.json === true ? JSON.stringify({ bucket: flags.bucket, ...shownKey(key), ...fields }) : `${printable(keyText(key))} ${JSON.stringify(fields)}`
           await terminal.output.write(`${line}\n`)
           left -= 1
