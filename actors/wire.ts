@@ -1,4 +1,5 @@
-import type { Message, Ref } from '../bus/bus.ts'
+import { type UndeliveredMessage, undeliveredKind } from '../runtime/signal.ts'
+import type { Message, Ref, UndeliveredReason } from '../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../bus/codec.ts'
 import { type CausalContext, readContext } from '../model/causal-context.ts'
 import { dotsLength, writeDots } from '../model/dot-codec.ts'
@@ -277,8 +278,19 @@ const refused: MessageCodec<Refused> = {
   }
 }
 
+const undelivered: MessageCodec<UndeliveredMessage> = {
+  tag: 12,
+  kind: undeliveredKind,
+  write(message, writer) {
+    writer.latin1(message.reason)
+  },
+  read(reader) {
+    return { kind: undeliveredKind, reason: reader.latin1() as UndeliveredReason }
+  }
+}
+
 /** All that passes between an application and a door. For `codecRegistry`, without msgpack: nothing else is even looked at. */
-export const clientCodecs = [get, put, del, got, written, refused] as unknown as readonly MessageCodec<never>[]
+export const clientCodecs = [get, put, del, got, written, refused, undelivered] as unknown as readonly MessageCodec<never>[]
 
 /** For `codecRegistry`, between the hosts. */
 export const wireCodecs = [...clientCodecs, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]

@@ -3,7 +3,14 @@ import type { HostView, RingView } from '../actors/ring-view.ts'
 /** Something that happened to the cluster, as this host came to see it. */
 export type ClusterEvent =
   | { readonly type: 'ring'; readonly epoch: string; readonly hosts: number }
-  | { readonly type: 'host'; readonly host: string; readonly uid: number; readonly incarnation: number; readonly state: string; readonly before: string | null }
+  | {
+      readonly type: 'host'
+      readonly host: string
+      readonly uid: number
+      readonly incarnation: number
+      readonly state: string
+      readonly before: string | null
+    }
 
 /** An event with its number, which rises by one, and when it was seen here. */
 export interface SeenEvent {

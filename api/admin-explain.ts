@@ -40,16 +40,30 @@ export interface Explanation {
 const unknown = Object.freeze({ found: false, dots: Object.freeze([]), siblings: 0, tombstone: false, digest: '', bytes: 0 })
 
 /** @param replicas n of the key's bucket */
-export async function explainKey(core: StoreCore, view: RingView, key: Key, replicas: number, timeoutMs: number): Promise<Explanation> {
+export async function explainKey(
+  core: StoreCore,
+  view: RingView,
+  key: Key,
+  replicas: number,
+  timeoutMs: number
+): Promise<Explanation> {
   const partition = partitionOf(positionOf(key), view.partitions)
   const owners = preferenceOf(view.owners, partition, replicas)
-  const coming = view.future.length === 0 ? [] : preferenceOf(view.future, partition, replicas).filter(index => !owners.includes(index))
+  const coming =
+    view.future.length === 0 ? [] : preferenceOf(view.future, partition, replicas).filter(index => !owners.includes(index))
   const preference = await Promise.all([...owners, ...coming].map(index => inspect(core, view, index, partition, key, timeoutMs)))
   const digests = new Set(preference.filter(replica => replica.reached).map(replica => replica.digest))
   return { partition, preference, hints: hintsOf(preference), agree: digests.size <= 1 }
 }
 
-async function inspect(core: StoreCore, view: RingView, index: number, partition: number, key: Key, timeoutMs: number): Promise<ReplicaExplained> {
+async function inspect(
+  core: StoreCore,
+  view: RingView,
+  index: number,
+  partition: number,
+  key: Key,
+  timeoutMs: number
+): Promise<ReplicaExplained> {
   const host = view.hosts[index]!
   const about = { host: host.name, role: 'primary', state: host.state } as const
   if (!isReachable(host)) return { ...about, reached: false, ...unknown }
@@ -66,7 +80,14 @@ async function inspect(core: StoreCore, view: RingView, index: number, partition
   }
 }
 
-function shownOf({ found, dots, siblings, tombstone, digest, bytes }: Inspected): Omit<ReplicaExplained, 'host' | 'role' | 'state' | 'reached'> {
+function shownOf({
+  found,
+  dots,
+  siblings,
+  tombstone,
+  digest,
+  bytes
+}: Inspected): Omit<ReplicaExplained, 'host' | 'role' | 'state' | 'reached'> {
   return { found, dots, siblings, tombstone, digest, bytes }
 }
 

@@ -60,7 +60,8 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
   const window = new Map<number, Promise<Page | undefined>>()
   while (partition < view.partitions) {
     for (let ahead = partition; ahead < Math.min(partition + partitionsAhead, view.partitions); ahead++) {
-      if (!window.has(ahead)) window.set(ahead, pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query))
+      if (!window.has(ahead))
+        window.set(ahead, pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query))
     }
     const page = await window.get(partition)!
     window.delete(partition)
@@ -75,7 +76,12 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
           break
         }
         if (pairs.length === query.limit || (bytes > 0 && bytes + pair.key.length + pair.siblings.length > query.bytesMax)) {
-          return { pairs, cursor: writeCursor({ partition, after, unanswered }, query), coverage: coverageOf(view, unanswered), unanswered }
+          return {
+            pairs,
+            cursor: writeCursor({ partition, after, unanswered }, query),
+            coverage: coverageOf(view, unanswered),
+            unanswered
+          }
         }
         bytes += pair.key.length + pair.siblings.length
         pairs.push({ key: keyBytesOf(pair.key), siblings: pair.siblings })
@@ -93,7 +99,13 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
 }
 
 /** Of the first owner that answers. @returns undefined where none does */
-async function pageOf(core: StoreCore, view: RingView, partition: number, after: Key, query: KeysQuery): Promise<Page | undefined> {
+async function pageOf(
+  core: StoreCore,
+  view: RingView,
+  partition: number,
+  after: Key,
+  query: KeysQuery
+): Promise<Page | undefined> {
   const owners = (view.owners[partition] ?? []).map(index => view.hosts[index]!)
   const message: WithoutReplyTo<Extract<VnodeMessage, { kind: 'scan' }>> = {
     kind: 'scan',
@@ -104,7 +116,11 @@ async function pageOf(core: StoreCore, view: RingView, partition: number, after:
   for (const host of owners) {
     if (!isReachable(host)) continue
     try {
-      const reply = await core.ask<VnodeReply>({ address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }, message, replicaTimeoutMs)
+      const reply = await core.ask<VnodeReply>(
+        { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 },
+        message,
+        replicaTimeoutMs
+      )
       if (reply.kind === 'page') return reply
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
@@ -131,7 +147,9 @@ function before(first: Key): Key {
 /** Opaque to clients; bound to its bucket and prefix, so that it cannot be used for another listing by mistake. */
 function writeCursor({ partition, after, unanswered }: Position, { bucket, prefix }: KeysQuery): string {
   const key = after === undefined ? null : Buffer.from(after, 'latin1').toString('base64')
-  return Buffer.from(JSON.stringify([1, bucket, Buffer.from(prefix).toString('base64'), partition, unanswered, key])).toString('base64url')
+  return Buffer.from(JSON.stringify([1, bucket, Buffer.from(prefix).toString('base64'), partition, unanswered, key])).toString(
+    'base64url'
+  )
 }
 
 function cursorOf(cursor: string, { bucket, prefix }: KeysQuery, view: RingView): Position | Fault {
@@ -147,9 +165,11 @@ function cursorOf(cursor: string, { bucket, prefix }: KeysQuery, view: RingView)
   if (forBucket !== bucket || forPrefix !== Buffer.from(prefix).toString('base64')) {
     return fault('bad_request', 'the cursor belongs to a listing of another bucket or prefix: begin again without one')
   }
-  if (!isCount(partition, view.partitions) || !isCount(unanswered, view.partitions) || !(key === null || typeof key === 'string')) return badCursor
+  if (!isCount(partition, view.partitions) || !isCount(unanswered, view.partitions) || !(key === null || typeof key === 'string'))
+    return badCursor
   const after = key === null ? undefined : (Buffer.from(key, 'base64').toString('latin1') as Key)
-  if (after !== undefined && (!after.startsWith(`${bucket}\0`) || after.length > bucket.length + 1 + 2 * limits.keyBytesMax)) return badCursor
+  if (after !== undefined && (!after.startsWith(`${bucket}\0`) || after.length > bucket.length + 1 + 2 * limits.keyBytesMax))
+    return badCursor
   return { partition, after, unanswered }
 }
 
@@ -164,10 +184,14 @@ function coverageOf(view: RingView, unanswered: number): number {
 }
 
 function unansweredFault(partition: number): Fault {
-  return fault('quorum_unavailable', `no replica of partition ${partition} answered: try again, or list without strict=true and look at the coverage`, {
-    needed: 1,
-    answered: 0
-  })
+  return fault(
+    'quorum_unavailable',
+    `no replica of partition ${partition} answered: try again, or list without strict=true and look at the coverage`,
+    {
+      needed: 1,
+      answered: 0
+    }
+  )
 }
 
 /** @throws {StoreError} bad_request */

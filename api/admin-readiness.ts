@@ -21,7 +21,8 @@ export function readinessOf(view: RingView | undefined): { readonly ready: boole
     }
     if (reachable >= needed) continue
     lacking++
-    if (missing.length < shownMax) missing.push(`partition ${partition} has ${reachable} of ${owners.length} owners, ${needed} are needed`)
+    if (missing.length < shownMax)
+      missing.push(`partition ${partition} has ${reachable} of ${owners.length} owners, ${needed} are needed`)
   }
   if (lacking > shownMax) missing.push(`and ${lacking - shownMax} more partitions`)
   return { ready: lacking === 0, missing }

@@ -61,7 +61,13 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
  */
 export async function adminAnswer(admin: Admin, name: string, payload: Uint8Array): Promise<string> {
   const answer = Object.hasOwn(requests, name) ? requests[name] : undefined
-  if (answer === undefined) throw errorOf(fault('not_found', `there is no request ${JSON.stringify(name.slice(0, 64))}: there are ${Object.keys(requests).join(', ')}`))
+  if (answer === undefined)
+    throw errorOf(
+      fault(
+        'not_found',
+        `there is no request ${JSON.stringify(name.slice(0, 64))}: there are ${Object.keys(requests).join(', ')}`
+      )
+    )
   return answer(admin, membersOf(payload))
 }
 
@@ -84,7 +90,8 @@ function pageJson(bucket: string, page: KeysPage, values: boolean): string {
       continue
     }
     const newest = newestOf(siblings)
-    if (newest !== undefined) shown.push(`{${text === undefined ? encoded : `"key":${text}`},${valueMembers(newest.value, newest.contentType)}}`)
+    if (newest !== undefined)
+      shown.push(`{${text === undefined ? encoded : `"key":${text}`},${valueMembers(newest.value, newest.contentType)}}`)
   }
   const list = values ? 'pairs' : 'keys'
   return `{"bucket":${JSON.stringify(bucket)},"${list}":[${shown.join(',')}],"cursor":${JSON.stringify(page.cursor ?? null)},"coverage":${page.coverage}}`
@@ -92,7 +99,10 @@ function pageJson(bucket: string, page: KeysPage, values: boolean): string {
 
 function newestOf(siblings: Uint8Array) {
   const versions = live(decodeSiblings(siblings), Date.now())
-  return versions.reduce<(typeof versions)[number] | undefined>((best, one) => (best === undefined || one.modifiedMs >= best.modifiedMs ? one : best), undefined)
+  return versions.reduce<(typeof versions)[number] | undefined>(
+    (best, one) => (best === undefined || one.modifiedMs >= best.modifiedMs ? one : best),
+    undefined
+  )
 }
 
 function keyOfRequest(request: Members): Buffer {
@@ -107,7 +117,8 @@ function keyOfRequest(request: Members): Buffer {
 function prefixOf(request: Members): Buffer {
   const encoded = textOf(request, 'prefix_base64')
   const bytes = encoded === undefined ? Buffer.from(textOf(request, 'prefix') ?? '', 'utf8') : bytesOf(encoded, 'prefix_base64')
-  if (bytes.length > limits.keyBytesMax) throw badRequest(`the prefix has ${bytes.length} bytes, a key has at most ${limits.keyBytesMax}`)
+  if (bytes.length > limits.keyBytesMax)
+    throw badRequest(`the prefix has ${bytes.length} bytes, a key has at most ${limits.keyBytesMax}`)
   return bytes
 }
 

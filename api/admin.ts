@@ -99,7 +99,12 @@ export class Admin {
   async actors(host: string = this.#host): Promise<{ readonly host: string; readonly tree: ActorDescription }> {
     const known = this.#view().hosts
     if (host !== this.#host && !known.some(one => one.name === host)) {
-      throw errorOf(fault('not_found', `there is no host ${JSON.stringify(host.slice(0, 64))}: there are ${known.map(one => one.name).join(', ')}`))
+      throw errorOf(
+        fault(
+          'not_found',
+          `there is no host ${JSON.stringify(host.slice(0, 64))}: there are ${known.map(one => one.name).join(', ')}`
+        )
+      )
     }
     const reply = await this.#ask<HostMessage, HostReply>(host, 'main', 'host', { kind: 'describe-host' }, this.#timeoutMs)
     if (reply.kind !== 'host-description') throw unexpected(reply)
@@ -108,7 +113,13 @@ export class Admin {
 
   /** Prometheus text of this host. */
   async metrics(): Promise<string> {
-    const reply = await this.#ask<HostMessage, HostReply>(this.#host, 'main', 'host', { kind: 'collect-metrics' }, metricsTimeoutMs)
+    const reply = await this.#ask<HostMessage, HostReply>(
+      this.#host,
+      'main',
+      'host',
+      { kind: 'collect-metrics' },
+      metricsTimeoutMs
+    )
     if (reply.kind !== 'host-metrics') throw unexpected(reply)
     return reply.text
   }
@@ -171,12 +182,24 @@ export class Admin {
   }
 
   #describe(): Promise<RingKeeperReply> {
-    return this.#ask<RingKeeperMessage, RingKeeperReply>(this.#host, 'system', 'ring-keeper', { kind: 'describe-cluster' }, this.#timeoutMs)
+    return this.#ask<RingKeeperMessage, RingKeeperReply>(
+      this.#host,
+      'system',
+      'ring-keeper',
+      { kind: 'describe-cluster' },
+      this.#timeoutMs
+    )
   }
 
-  #ask<M extends Message, R extends Message>(host: string, thread: string, actor: string, message: WithoutReply<M>, timeoutMs: number): Promise<R> {
+  #ask<M extends Message, R extends Message>(
+    host: string,
+    thread: string,
+    actor: string,
+    message: WithoutReply<M>,
+    timeoutMs: number
+  ): Promise<R> {
     const to: Ref<never> = { address: addressOf(threadAddressOf(host, thread), actor), correlation: 0, incarnation: 0 }
-    return this.#core.ask<R>(to, message as { readonly kind: string }, timeoutMs)
+    return this.#core.ask<R>(to, message, timeoutMs)
   }
 }
 

@@ -58,7 +58,11 @@ export function elementsOf(text: string, what: string, countMax: number): readon
     at = skipSpace(text, end)
     if (text[at] === ',') at = skipSpace(text, at + 1)
   }
-  if (count > countMax) return fault('too_large', `${what} has ${count} entries, the limit is ${countMax}: send several requests`, { limit: countMax, size: count })
+  if (count > countMax)
+    return fault('too_large', `${what} has ${count} entries, the limit is ${countMax}: send several requests`, {
+      limit: countMax,
+      size: count
+    })
   return elements
 }
 
@@ -73,7 +77,8 @@ export function textMember(members: JsonMembers, name: string): string | undefin
 /** @returns a fault that names the first member that is not in `known` */
 export function unknownMember(members: JsonMembers, known: readonly string[], what: string): Fault | undefined {
   for (const name of members.keys()) {
-    if (!known.includes(name)) return fault('bad_request', `${what} has the unknown member ${shown(name)}: there are ${known.join(', ')}`)
+    if (!known.includes(name))
+      return fault('bad_request', `${what} has the unknown member ${shown(name)}: there are ${known.join(', ')}`)
   }
   return undefined
 }
@@ -92,7 +97,9 @@ function depthFault(text: string): Fault | undefined {
     if (code === quote) at = endOfString(text, at) - 1
     else if (code === 0x7b || code === 0x5b) {
       if (++depth > jsonDepthMax) {
-        return fault('bad_request', `the body is nested deeper than ${jsonDepthMax} levels: store such a value as bytes`, { limit: jsonDepthMax })
+        return fault('bad_request', `the body is nested deeper than ${jsonDepthMax} levels: store such a value as bytes`, {
+          limit: jsonDepthMax
+        })
       }
     } else if (code === 0x7d || code === 0x5d) depth--
   }

@@ -18,7 +18,10 @@ export function keyBytesOf(text: string, encoding: KeyEncoding): Buffer | Fault 
     return keyFault(bytes.length) ?? bytes
   }
   if (loneSurrogate.test(text)) {
-    return fault('bad_request', 'the key holds half a surrogate pair, which has no UTF-8: send such bytes with encoding=base64url')
+    return fault(
+      'bad_request',
+      'the key holds half a surrogate pair, which has no UTF-8: send such bytes with encoding=base64url'
+    )
   }
   const bytes = Buffer.from(text, 'utf8')
   return keyFault(bytes.length) ?? bytes

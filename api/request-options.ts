@@ -116,7 +116,9 @@ export class OptionsReader {
 /** @returns the number, or a fault that names the parameter, its value and what is allowed */
 export function wholeNumber(shownAs: string, value: string, min: number, max: number, unit = '', further = ''): number | Fault {
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN
-  return number >= min && number <= max ? number : badParameter(shownAs, value, `a whole number of ${unit}from ${min} to ${max}${further}`.replace('of from', 'from'))
+  return number >= min && number <= max
+    ? number
+    : badParameter(shownAs, value, `a whole number of ${unit}from ${min} to ${max}${further}`.replace('of from', 'from'))
 }
 
 export function oneOf<T extends string>(shownAs: string, value: string, allowed: readonly T[]): T | Fault {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { addressOf, type Bus, type Ref, threadAddressOf } from '../bus/bus.ts'
-import { codecRegistry } from '../bus/codec.ts'
+import { codecRegistry, type MessageCodec } from '../bus/codec.ts'
 import { NatsBus } from '../bus/nats-bus.ts'
 import { subjectScheme } from '../bus/subject.ts'
 import type { AnyBehaviour, Behaviour } from '../runtime/actor.ts'
@@ -19,7 +19,14 @@ export interface RuntimeBenchConfig {
   readonly other: string
 }
 
-type Ball = { readonly kind: 'ball'; readonly replyTo: Ref<Ball>; readonly body: Uint8Array }
+type Ball = { readonly kind: 'ball'; readonly replyTo?: Ref<Ball>; readonly body: Uint8Array }
+
+const ballCodec: MessageCodec<Ball> = {
+  tag: 1,
+  kind: 'ball',
+  write: (message, writer) => writer.bytes(message.body),
+  read: reader => ({ kind: 'ball', body: reader.bytes() })
+}
 
 const body = Buffer.alloc(100, 7)
 
@@ -28,7 +35,8 @@ const player: Behaviour<{ handled: number }, Ball> = {
   start: () => ({ handled: 0 }),
   receive(state, message, context) {
     state.handled += 1
-    context.send(message.replyTo, { kind: 'ball', replyTo: context.replyRef<Ball>(state.handled), body })
+    if (message.replyTo !== undefined)
+      context.send(message.replyTo, { kind: 'ball', replyTo: context.replyRef<Ball>(state.handled), body })
   },
   summary: state => ({ handled: state.handled })
 }
@@ -44,7 +52,7 @@ runThread<RuntimeBenchConfig>(async (config, seat) => {
           password: config.bus.password,
           scheme: subjectScheme(),
           thread,
-          codec: codecRegistry()
+          codec: codecRegistry([ballCodec])
         })
   const system = new ActorSystem({
     host: 'bench',

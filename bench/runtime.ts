@@ -16,7 +16,10 @@ import { incarnationsFrom, ThreadGroup } from '../runtime/thread-group.ts'
 import { VirtualClock } from '../runtime/virtual-clock.ts'
 import type { ThreadConfig, ThreadSpec } from '../runtime/worker-host.ts'
 
-/** The runtime alone: what a tell, a spawn, a restart, a timer and an idle actor cost. Prints one JSON object per line. */
+/**
+ * The runtime alone: what a tell, a spawn, a restart, a timer and an idle actor cost. Prints one JSON object per line.
+ * Arguments: the parts to run: same, life, ports, nats; none for all. With --expose-gc memory figures are exact.
+ */
 
 type Ball =
   | { readonly kind: 'ball'; readonly replyTo?: Ref<Ball> }
@@ -245,12 +248,23 @@ async function overNats(all: readonly number[]): Promise<void> {
   rmSync(directory, { recursive: true, force: true })
 }
 
-await tellSameThread(1, 1)
-await tellSameThread(1, 100)
-await tellSameThread(500, 2)
-spawn(100_000)
-restart(20_000)
-timers(1_000_000)
-virtualEvents(3_000_000)
-for (const balls of [1, 64, 1_024]) await overPorts(balls)
-await overNats([1, 64, 1_024])
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  async same() {
+    await tellSameThread(1, 1)
+    await tellSameThread(1, 100)
+    await tellSameThread(500, 2)
+  },
+  async life() {
+    spawn(100_000)
+    restart(20_000)
+    timers(1_000_000)
+    virtualEvents(3_000_000)
+  },
+  async ports() {
+    for (const balls of [1, 64, 1_024]) await overPorts(balls)
+  },
+  nats: () => overNats([1, 64, 1_024])
+}
+
+const asked = process.argv.slice(2)
+for (const [name, part] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await part()

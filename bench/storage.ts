@@ -6,9 +6,9 @@ import { LmdbStore, type LmdbStoreOptions } from '../storage/lmdb-store.ts'
 import type { Durability } from '../storage/store.ts'
 import { connectTableWriter, type TableWriterRequest } from '../storage/table-writer-protocol.ts'
 import { startTableWriter } from '../storage/table-writer.ts'
-import { measureHashIndexedLog } from './storage/hash-indexed-log.ts'
+import { putsOfHashIndexedLog, readsOfHashIndexedLog } from './storage/hash-indexed-log.ts'
 import { distinctKeys, keysOf, measurePuts, measureReads, partitionOfNumber, report } from './storage/load.ts'
-import { measurePlainLmdb } from './storage/plain-lmdb.ts'
+import { putsOfPlainLmdb } from './storage/plain-lmdb.ts'
 
 /**
  * What does a put and a read cost in storage alone? One data thread, the table writer in a thread of its own, 256 partitions.
@@ -27,21 +27,34 @@ export async function openStore(directory: string, options?: Partial<LmdbStoreOp
   return { store, end }
 }
 
-async function benchStore(seconds: number): Promise<void> {
+async function putsOfStore(directory: string, bytes: number, inFlight: number, seconds: number, durability: Durability): Promise<void> {
   const keys = keysOf(distinctKeys)
+  const { store, end } = await openStore(directory)
+  const load = measurePuts(inFlight, seconds, (number, completion) => {
+    const at = number % distinctKeys
+    store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), durability, completion)
+  })
+  report(`put ${bytes} B, ${inFlight} in flight: ${durability}`, await load.result, load.refused)
+  await end()
+}
+
+async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(process.cwd(), '.bench-'))
+  try {
+    await work(directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Side by side, so that whatever else the machine does meets all of them. */
+async function benchPuts(seconds: number): Promise<void> {
   for (const bytes of [100, 1024]) {
-    for (const durability of ['flushed', 'committed'] satisfies Durability[]) {
-      for (const inFlight of [1, 64, 256, 1024]) {
-        const directory = mkdtempSync(join(process.cwd(), '.bench-'))
-        const { store, end } = await openStore(directory)
-        const load = measurePuts(inFlight, seconds, (number, completion) => {
-          const at = number % distinctKeys
-          store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), durability, completion)
-        })
-        report(`put ${bytes} B, ${durability}, ${inFlight} in flight`, await load.result, load.refused)
-        await end()
-        rmSync(directory, { recursive: true })
-      }
+    for (const inFlight of [1, 64, 256, 1024]) {
+      await inDirectory((directory) => putsOfStore(directory, bytes, inFlight, seconds, 'flushed'))
+      await inDirectory((directory) => putsOfStore(directory, bytes, inFlight, seconds, 'committed'))
+      await inDirectory((directory) => putsOfPlainLmdb(directory, bytes, inFlight, seconds))
+      await inDirectory((directory) => putsOfHashIndexedLog(directory, bytes, inFlight, seconds))
     }
   }
 }
@@ -60,10 +73,10 @@ async function benchReads(seconds: number): Promise<void> {
       first.store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), 'committed', completion)
     }, distinctKeys)
     await filled.result
-    report(`read ${bytes} B from the memory table`, measureReads(seconds, read(first.store)))
+    report(`read ${bytes} B: memory table`, measureReads(seconds, read(first.store)))
     await first.end()
     const second = await openStore(directory)
-    report(`read ${bytes} B from LMDB, checksum verified`, measureReads(seconds, read(second.store)))
+    report(`read ${bytes} B: LMDB, checksum verified`, measureReads(seconds, read(second.store)))
     const began = performance.now()
     let scanned = 0
     for (let partition = 0; partition < 256; partition++) {
@@ -91,8 +104,7 @@ if (!isMainThread) {
   parentPort!.postMessage('ready')
 } else if (process.argv[1] === new URL(import.meta.url).pathname) {
   const seconds = Number(process.argv[2] ?? 2)
-  await benchStore(seconds)
+  await benchPuts(seconds)
   await benchReads(seconds)
-  await measureHashIndexedLog(seconds)
-  await measurePlainLmdb(seconds)
+  for (const bytes of [100, 1024]) await inDirectory((directory) => readsOfHashIndexedLog(directory, bytes, seconds))
 }

@@ -8,7 +8,12 @@ import { hostCommands } from './cli-commands.ts'
 /** How long whatever is left open may keep the process after its work. */
 const lingerMsMax = 2_000
 
-process.exitCode = await runCommandLine(process.argv.slice(2), [...hostCommands, ...clusterCommands], versionOf(import.meta.url), processTerminal(process.env))
+process.exitCode = await runCommandLine(
+  process.argv.slice(2),
+  [...hostCommands, ...clusterCommands],
+  versionOf(import.meta.url),
+  processTerminal(process.env)
+)
 setTimeout(() => process.exit(), lingerMsMax).unref()
 
 /** Of the package that this file was built into. */

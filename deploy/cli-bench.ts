@@ -32,19 +32,40 @@ const hostsMax = 16
 
 export function define(command: Command, terminal: Terminal): void {
   command
-    .description('Measure throughput, latency and CPU per operation. Without --servers it starts a cluster of its own in a temporary directory, and removes it.')
-    .addOption(new Option('--op <OPS>', 'of put, get, mixed, separated by commas').default(['put', 'get'], 'put,get').argParser(operationsOf))
-    .addOption(new Option('--in-flight <NUMBERS>', 'operations side by side, separated by commas').default([1, 64, 256], '1,64,256').argParser(numbersOf))
-    .addOption(wholeOption('--rate <N>', 'start N operations a second, whatever has ended, rather than keep so many in flight', 1, 10_000_000))
+    .description(
+      'Measure throughput, latency and CPU per operation. Without --servers it starts a cluster of its own in a temporary directory, and removes it.'
+    )
+    .addOption(
+      new Option('--op <OPS>', 'of put, get, mixed, separated by commas')
+        .default(['put', 'get'], 'put,get')
+        .argParser(operationsOf)
+    )
+    .addOption(
+      new Option('--in-flight <NUMBERS>', 'operations side by side, separated by commas')
+        .default([1, 64, 256], '1,64,256')
+        .argParser(numbersOf)
+    )
+    .addOption(
+      wholeOption(
+        '--rate <N>',
+        'start N operations a second, whatever has ended, rather than keep so many in flight',
+        1,
+        10_000_000
+      )
+    )
     .addOption(wholeOption('--value-bytes <BYTES>', 'size of the values', 0, limits.pairBytesCeiling).default(100))
     .addOption(wholeOption('--keys <N>', 'keys, all stored before the first measurement', 1, 10_000_000).default(10_000))
-    .addOption(numberOption('--zipf <SKEW>', 'skew of the choice of keys; 0.99 as YCSB has it (default: every key alike)', 0, 0.999))
+    .addOption(
+      numberOption('--zipf <SKEW>', 'skew of the choice of keys; 0.99 as YCSB has it (default: every key alike)', 0, 0.999)
+    )
     .addOption(numberOption('--read-share <SHARE>', 'share of gets in mixed (default: 0.5)', 0, 1))
     .addOption(numberOption('--seconds <S>', 'seconds of each round', 0.05, 3_600).default(5))
     .addOption(wholeOption('--rounds <N>', 'rounds; the one of median throughput is reported', 1, 100).default(3))
     .addOption(wholeOption('-r, --read <N>', 'replicas that a get waits for (default: the bucket’s)', 1, limits.replicasMax))
     .addOption(wholeOption('-w, --write <N>', 'replicas that a put waits for (default: the bucket’s)', 1, limits.replicasMax))
-    .addOption(new Option('--durability <LEVEL>', 'what a replica has done before it acknowledges').choices(['flushed', 'committed']))
+    .addOption(
+      new Option('--durability <LEVEL>', 'what a replica has done before it acknowledges').choices(['flushed', 'committed'])
+    )
     .addOption(bucketOption().default('bench'))
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster of its own', 1, hostsMax).default(hostsDefault))
   addConnectionOptions(command).action(async (flags: Flags) => {
@@ -60,7 +81,22 @@ export function define(command: Command, terminal: Terminal): void {
 }
 
 function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal): BenchOptions {
-  const { op: ops, inFlight, rate, valueBytes, keys, zipf, readShare, seconds, rounds, read: r, write: w, durability, bucket, hosts } = flags
+  const {
+    op: ops,
+    inFlight,
+    rate,
+    valueBytes,
+    keys,
+    zipf,
+    readShare,
+    seconds,
+    rounds,
+    read: r,
+    write: w,
+    durability,
+    bucket,
+    hosts
+  } = flags
   const { servers, token, cluster } = clusterOptionsOf(terminal, flags)
   // The defaults are no wish to measure what happens to run there.
   const isAsked = flags.servers !== undefined || terminal.environment.servers !== ''
@@ -75,7 +111,15 @@ function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal): Bench
 async function startCluster(hosts: number): Promise<StartedCluster> {
   const { DevCluster } = await import('./dev.ts')
   const data = await mkdtemp(join(tmpdir(), 'carillon-bench-'))
-  const cluster = new DevCluster({ hosts, data, basePort: await freeBasePort(hosts), threads: 1, token: '', logLevel: 'warn', say: line => process.stderr.write(`${line}\n`) })
+  const cluster = new DevCluster({
+    hosts,
+    data,
+    basePort: await freeBasePort(hosts),
+    threads: 1,
+    token: '',
+    logLevel: 'warn',
+    say: line => process.stderr.write(`${line}\n`)
+  })
   const stop = async (): Promise<void> => {
     await cluster.stop()
     await rm(data, { recursive: true, force: true })
@@ -102,7 +146,9 @@ async function freeBasePort(hosts: number): Promise<number> {
     const free = await Promise.all(ports.map(isFree))
     if (free.every(Boolean)) return base
   }
-  throw new CommandFailure(`found no ${hosts * portOffsets.length} free ports for a cluster in ${basePortAttempts} attempts: measure a running one with --servers`)
+  throw new CommandFailure(
+    `found no ${hosts * portOffsets.length} free ports for a cluster in ${basePortAttempts} attempts: measure a running one with --servers`
+  )
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -116,7 +162,8 @@ function isFree(port: number): Promise<boolean> {
 function operationsOf(text: string): readonly BenchOperation[] {
   return text.split(',').map(word => {
     const op = word.trim()
-    if (op !== 'put' && op !== 'get' && op !== 'mixed') throw new InvalidArgumentError('Allowed are put, get, mixed, separated by commas.')
+    if (op !== 'put' && op !== 'get' && op !== 'mixed')
+      throw new InvalidArgumentError('Allowed are put, get, mixed, separated by commas.')
     return op
   })
 }
@@ -124,7 +171,8 @@ function operationsOf(text: string): readonly BenchOperation[] {
 function numbersOf(text: string): readonly number[] {
   return text.split(',').map(word => {
     const value = /^\s*[0-9]{1,6}\s*$/.test(word) ? Number(word) : 0
-    if (!(value >= 1 && value <= limits.clientRequestsMax)) throw new InvalidArgumentError(`Allowed are whole numbers from 1 to ${limits.clientRequestsMax}, separated by commas.`)
+    if (!(value >= 1 && value <= limits.clientRequestsMax))
+      throw new InvalidArgumentError(`Allowed are whole numbers from 1 to ${limits.clientRequestsMax}, separated by commas.`)
     return value
   })
 }

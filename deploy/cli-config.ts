@@ -13,13 +13,23 @@ interface Flags {
 /** `config print` and `config check`. */
 export function define(command: Command, terminal: Terminal): void {
   command.description('A host’s configuration: carillon.yaml, then CARILLON_*, then flags. See docs/configuration.md.')
-  const print = command.command('print').summary('print every setting and where it comes from').description('Print every setting and where it comes from; secrets are masked.')
+  const print = command
+    .command('print')
+    .summary('print every setting and where it comes from')
+    .description('Print every setting and where it comes from; secrets are masked.')
   addHostOptions(print.option('--json', 'print JSON')).action(async ({ json, ...flags }: Flags & HostFlags) => {
     const printed = printedSettings(configurationOf(flags))
     const rows = printed.map(({ key, value, source }) => [key, shownValue(value), source])
-    await terminal.output.write(json === true ? `${JSON.stringify({ settings: printed })}\n` : await tableOf(terminal.output, ['KEY', 'VALUE', 'SOURCE'], rows))
+    await terminal.output.write(
+      json === true
+        ? `${JSON.stringify({ settings: printed })}\n`
+        : await tableOf(terminal.output, ['KEY', 'VALUE', 'SOURCE'], rows)
+    )
   })
-  const check = command.command('check').summary('say whether a host would take it').description('Say whether a host would take the configuration, and name each problem. Exit status 0 or 1.')
+  const check = command
+    .command('check')
+    .summary('say whether a host would take it')
+    .description('Say whether a host would take the configuration, and name each problem. Exit status 0 or 1.')
   addHostOptions(check.option('--json', 'print JSON')).action(async ({ json, ...flags }: Flags & HostFlags) => {
     const found = checked(flags)
     if (json === true) {
@@ -29,7 +39,8 @@ export function define(command: Command, terminal: Terminal): void {
     }
     if (found instanceof ConfigurationError) throw new CommandFailure(found.message)
     if (json === true) return
-    const ignored = found.ignoredVariables.length === 0 ? '' : `; ignored, since they are no settings: ${found.ignoredVariables.join(', ')}`
+    const ignored =
+      found.ignoredVariables.length === 0 ? '' : `; ignored, since they are no settings: ${found.ignoredVariables.join(', ')}`
     await terminal.output.write(`the configuration of host ${found.settings.name} is good${ignored}\n`)
   })
 }

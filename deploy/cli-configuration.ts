@@ -20,7 +20,10 @@ export function addHostOptions(command: Command): Command {
 }
 
 /** The configuration that a host with these flags would have in this process. @throws {ConfigurationError} */
-export function configurationOf(flags: HostFlags, environment: Readonly<Record<string, string | undefined>> = process.env): Configuration {
+export function configurationOf(
+  flags: HostFlags,
+  environment: Readonly<Record<string, string | undefined>> = process.env
+): Configuration {
   const { config, ...rest } = flags
   const path = config ?? (environment['CARILLON_CONFIG'] === '' ? undefined : environment['CARILLON_CONFIG'])
   return readConfiguration({

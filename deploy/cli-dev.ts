@@ -17,10 +17,19 @@ const basePortMax = 65_535 - 750 - hostsMax
 /** What `npm start` runs. */
 export function define(command: Command, _terminal: Terminal): void {
   command
-    .description('Run a local cluster until Ctrl-C: what npm start runs. Started again, its data is still there. With CARILLON_DEV_TOKEN set, that token is required.')
+    .description(
+      'Run a local cluster until Ctrl-C: what npm start runs. Started again, its data is still there. With CARILLON_DEV_TOKEN set, that token is required.'
+    )
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster', 1, hostsMax).default(hostsDefault))
     .option('--data <DIR>', 'directory of their data, one host-n each', './data/dev')
-    .addOption(wholeOption('--base-port <PORT>', 'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n', 1, basePortMax).default(basePortDefault))
+    .addOption(
+      wholeOption(
+        '--base-port <PORT>',
+        'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n',
+        1,
+        basePortMax
+      ).default(basePortDefault)
+    )
     .action(async ({ hosts, data, basePort }: Flags) => {
       const { runDev } = await import('./dev.ts')
       const status = await runDev({ hosts, data, basePort, token: process.env['CARILLON_DEV_TOKEN'] ?? '' })

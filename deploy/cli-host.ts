@@ -6,7 +6,9 @@ import { addHostOptions, configurationOf, type HostFlags } from './cli-configura
 
 /** Runs until SIGINT or SIGTERM, which stop it cleanly: exit status 0. */
 export function define(command: Command, terminal: Terminal): void {
-  command.description('Run one host until SIGINT or SIGTERM. Every setting can also stand in carillon.yaml or the environment: see docs/configuration.md.')
+  command.description(
+    'Run one host until SIGINT or SIGTERM. Every setting can also stand in carillon.yaml or the environment: see docs/configuration.md.'
+  )
   addHostOptions(command).action(async (flags: HostFlags) => {
     const { settings } = configurationOf(flags)
     const { runHost } = await import('./host.ts')

@@ -36,8 +36,16 @@ export const hostSettingsSchema = Type.Object(
     }),
     httpPort: Type.Integer({ key: 'http.port', default: 7070, ...port('The HTTP door: API and metrics.') }),
     natsPort: Type.Integer({ key: 'nats.port', default: 7420, ...port('The NATS door: clients in any language.') }),
-    routePort: Type.Integer({ key: 'route.port', default: 7620, ...port('NATS routes between the hosts of the cluster; `join` names this port of other hosts.') }),
-    monitorPort: Type.Integer({ key: 'monitor.port', default: 7820, ...port('Monitoring of the nats-server; on loopback whatever `bind` says.') }),
+    routePort: Type.Integer({
+      key: 'route.port',
+      default: 7620,
+      ...port('NATS routes between the hosts of the cluster; `join` names this port of other hosts.')
+    }),
+    monitorPort: Type.Integer({
+      key: 'monitor.port',
+      default: 7820,
+      ...port('Monitoring of the nats-server; on loopback whatever `bind` says.')
+    }),
     natsServer: Type.String({
       key: 'nats.server',
       default: '',
@@ -45,27 +53,25 @@ export const hostSettingsSchema = Type.Object(
       allowed: 'the path of a nats-server program',
       description: 'The nats-server program to run. Empty: the one on PATH, or in /usr/sbin or /usr/local/sbin.'
     }),
-    busServers: Type.Array(
-      Type.String({ pattern: '^(nats|tls)://[^\\s,/@]+$', allowed: 'nats://HOST:PORT' }),
-      {
-        key: 'bus.servers',
-        default: [],
-        maxItems: 64,
-        allowed: 'a list of at most 64 of nats://HOST:PORT',
-        description: 'Use these NATS servers rather than one of our own on each host. Empty: each host runs its own.'
-      }
-    ),
-    join: Type.Array(
-      Type.String({ pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$', allowed: 'HOST:ROUTEPORT' }),
-      {
-        default: [],
-        maxItems: 64,
-        allowed: 'a list of at most 64 of HOST:ROUTEPORT',
-        description: 'Hosts of the cluster to join, by address and route port; one that lives is enough. Empty: this host starts a cluster of its own.'
-      }
-    ),
+    busServers: Type.Array(Type.String({ pattern: '^(nats|tls)://[^\\s,/@]+$', allowed: 'nats://HOST:PORT' }), {
+      key: 'bus.servers',
+      default: [],
+      maxItems: 64,
+      allowed: 'a list of at most 64 of nats://HOST:PORT',
+      description: 'Use these NATS servers rather than one of our own on each host. Empty: each host runs its own.'
+    }),
+    join: Type.Array(Type.String({ pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$', allowed: 'HOST:ROUTEPORT' }), {
+      default: [],
+      maxItems: 64,
+      allowed: 'a list of at most 64 of HOST:ROUTEPORT',
+      description:
+        'Hosts of the cluster to join, by address and route port; one that lives is enough. Empty: this host starts a cluster of its own.'
+    }),
     dc: Type.String({ default: 'dc1', ...placeName('Datacenter of the host.') }),
-    zone: Type.String({ default: 'zone1', ...placeName('Zone of the host (rack, availability zone): replicas of a key are spread over zones.') }),
+    zone: Type.String({
+      default: 'zone1',
+      ...placeName('Zone of the host (rack, availability zone): replicas of a key are spread over zones.')
+    }),
     weight: Type.Number({
       default: 1,
       minimum: limits.weightMin,
@@ -96,14 +102,16 @@ export const hostSettingsSchema = Type.Object(
       minimum: 0,
       maximum: limits.replicasMax,
       allowed: 'a whole number from 1 to `replicas`, or 0 for a quorum',
-      description: 'R: replicas that a read waits for, where bucket and request say nothing. 0: a quorum, N / 2 rounded down, plus 1.'
+      description:
+        'R: replicas that a read waits for, where bucket and request say nothing. 0: a quorum, N / 2 rounded down, plus 1.'
     }),
     writeQuorum: Type.Integer({
       default: 0,
       minimum: 0,
       maximum: limits.replicasMax,
       allowed: 'a whole number from 1 to `replicas`, or 0 for a quorum',
-      description: 'W: replicas that a write waits for, where bucket and request say nothing. 0: a quorum, N / 2 rounded down, plus 1.'
+      description:
+        'W: replicas that a write waits for, where bucket and request say nothing. 0: a quorum, N / 2 rounded down, plus 1.'
     }),
     durability: Type.Unsafe<'flushed' | 'committed'>({
       type: 'string',
@@ -116,7 +124,8 @@ export const hostSettingsSchema = Type.Object(
       type: 'string',
       enum: ['siblings', 'last-write-wins'],
       default: 'siblings',
-      description: 'What becomes of concurrent versions, where the bucket says nothing: kept until a client merges them, or the newest alone (which loses the others).'
+      description:
+        'What becomes of concurrent versions, where the bucket says nothing: kept until a client merges them, or the newest alone (which loses the others).'
     }),
     pairBytesMax: Type.Integer({
       default: limits.pairBytesDefault,

@@ -1,7 +1,14 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { Ajv } from 'ajv'
-import { hostSettingsSchema, settings, textOf, type HostSettings, type Setting, type SettingName } from './configuration-schema.ts'
+import {
+  hostSettingsSchema,
+  settings,
+  textOf,
+  type HostSettings,
+  type Setting,
+  type SettingName
+} from './configuration-schema.ts'
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.ts'
 import { flattenedFile, type ConfigurationFile } from './configuration-file.ts'
 import { nearestName } from './configuration-spelling.ts'
@@ -83,7 +90,13 @@ function gatherFile(gathered: Gathered, file: ConfigurationFile): void {
   for (const [key, value] of flattenedFile(file)) {
     const setting = settings.find(each => each.key === key || each.name === key)
     if (setting === undefined) {
-      gathered.problems.push(unknown(key, file.path, settings.map(each => each.key)))
+      gathered.problems.push(
+        unknown(
+          key,
+          file.path,
+          settings.map(each => each.key)
+        )
+      )
     } else {
       take(gathered, setting, value, file.path)
     }
@@ -105,7 +118,14 @@ function gatherGiven(gathered: Gathered, given: Readonly<Record<string, unknown>
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     const setting = settings.find(each => each.name === name)
-    if (setting === undefined) gathered.problems.push(unknown(name, 'given', settings.map(each => each.name)))
+    if (setting === undefined)
+      gathered.problems.push(
+        unknown(
+          name,
+          'given',
+          settings.map(each => each.name)
+        )
+      )
     else take(gathered, setting, value, 'given')
   }
 }
@@ -117,7 +137,9 @@ function take(gathered: Gathered, setting: Setting, value: unknown, source: stri
 
 /** NATS spells a seed `nats-route://HOST:PORT`; both spellings are welcome. */
 function withoutScheme(value: unknown): unknown {
-  return Array.isArray(value) ? value.map(each => (typeof each === 'string' ? each.replace(/^nats-route:\/\//, '') : each)) : value
+  return Array.isArray(value)
+    ? value.map(each => (typeof each === 'string' ? each.replace(/^nats-route:\/\//, '') : each))
+    : value
 }
 
 /** The text of a variable or flag as its setting's type; text that is no such value stays text, for the schema to refuse. */
@@ -137,7 +159,9 @@ const validate = new Ajv({ allErrors: true, strict: false }).compile(hostSetting
 function problemsOf({ values, sources }: Gathered): ConfigurationProblem[] {
   validate(values)
   const bad = new Set((validate.errors ?? []).map(error => error.instancePath.split('/')[1] as SettingName))
-  const problems = settings.filter(setting => bad.has(setting.name)).map(setting => refused(setting, values[setting.name], sources[setting.name]!))
+  const problems = settings
+    .filter(setting => bad.has(setting.name))
+    .map(setting => refused(setting, values[setting.name], sources[setting.name]!))
   if (problems.length > 0) return problems
 
   const checked = values as HostSettings
@@ -147,7 +171,8 @@ function problemsOf({ values, sources }: Gathered): ConfigurationProblem[] {
   }
   if (2 ** Math.round(Math.log2(checked.partitions)) !== checked.partitions) refuse('partitions')
   for (const name of ['readQuorum', 'writeQuorum'] as const) {
-    if (checked[name] > checked.replicas) refuse(name, `a whole number from 1 to \`replicas\` (${checked.replicas}), or 0 for a quorum`)
+    if (checked[name] > checked.replicas)
+      refuse(name, `a whole number from 1 to \`replicas\` (${checked.replicas}), or 0 for a quorum`)
   }
   if (checked.join.some(seed => !isPort(seed.slice(seed.lastIndexOf(':') + 1)))) refuse('join')
   refuseSharedPorts(checked, refuse)

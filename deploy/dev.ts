@@ -59,6 +59,7 @@ export class DevCluster {
   readonly hosts: readonly DevHost[]
   readonly #options: DevOptions
   readonly #processes = new Map<string, ChildProcess>()
+  readonly #unwanted = new Set<string>()
   #isStopping = false
   /** Why a host ended before it was ready for the first time. */
   #stillborn: string | undefined
@@ -96,20 +97,13 @@ export class DevCluster {
   /** SIGTERM to all; who does not end in time is killed. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    await Promise.all(
-      [...this.#processes.values()].map(
-        child =>
-          new Promise<void>(resolve => {
-            if (child.exitCode !== null || child.signalCode !== null) return resolve()
-            const force = setTimeout(() => child.kill('SIGKILL'), stopMsMax)
-            child.once('exit', () => {
-              clearTimeout(force)
-              resolve()
-            })
-            child.kill('SIGTERM')
-          })
-      )
-    )
+    await this.stopHosts(this.hosts.map(host => host.name))
+  }
+
+  /** Stop some hosts in order, and leave them stopped. */
+  async stopHosts(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#unwanted.add(name)
+    await Promise.all(names.map(name => ended(this.#processes.get(name))))
   }
 
   #launch(host: DevHost): void {
@@ -140,13 +134,13 @@ export class DevCluster {
       })
       this.#processes.set(host.name, child)
       child.once('exit', (code, signal) => {
-        if (this.#isStopping) return
+        if (this.#unwanted.has(host.name)) return
         if (!this.#isReady) {
           this.#stillborn ??= `${host.name} ended (${signal ?? code}) before the cluster was ready: its last words are above`
           return
         }
         this.#options.say(`${host.name} ended (${signal ?? code}); it is started again`)
-        if (window.record(systemClock.now()) === 'restart') setTimeout(() => !this.#isStopping && launch(), restartDelayMs)
+        if (window.record(systemClock.now()) === 'restart') setTimeout(() => !this.#unwanted.has(host.name) && launch(), restartDelayMs)
         else this.#options.say(`${host.name} ended ${restartsMax} times within a minute and is left alone`)
       })
     }
@@ -155,6 +149,18 @@ export class DevCluster {
 }
 
 const carillonPath = fileURLToPath(new URL('./carillon.js', import.meta.url))
+
+function ended(child: ChildProcess | undefined): Promise<void> {
+  return new Promise(resolve => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return resolve()
+    const force = setTimeout(() => child.kill('SIGKILL'), stopMsMax)
+    child.once('exit', () => {
+      clearTimeout(force)
+      resolve()
+    })
+    child.kill('SIGTERM')
+  })
+}
 
 async function isReady(host: DevHost): Promise<boolean> {
   try {

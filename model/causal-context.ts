@@ -136,10 +136,14 @@ export function decodeContext(token: string): CausalContext | Fault {
     if (cursor.at !== bodyBytes) return refused('has bytes behind its end')
     const entries = entriesOf(context)
     return entries > limits.contextEntriesMax
-      ? fault('bad_request', `context has ${entries} entries, the limit is ${limits.contextEntriesMax}: read the key again and send the context of that read`, {
-          limit: limits.contextEntriesMax,
-          size: entries
-        })
+      ? fault(
+          'bad_request',
+          `context has ${entries} entries, the limit is ${limits.contextEntriesMax}: read the key again and send the context of that read`,
+          {
+            limit: limits.contextEntriesMax,
+            size: entries
+          }
+        )
       : context
   } catch (error) {
     if (error instanceof MalformedBytes) return refused(`is malformed: ${error.message}`)
@@ -157,7 +161,8 @@ export function readContext(cursor: Cursor): CausalContext {
   const cloud = readDots(cursor, false)
   if (cloud.length === 0) return vector.length === 0 ? emptyContext : { vector, cloud: none }
   for (let at = 0; at < cloud.length; at += 2) {
-    if (vectors.covers(vector, cloud[at]!, cloud[at + 1]!)) throw new MalformedBytes('the cloud holds a dot that the vector covers', start)
+    if (vectors.covers(vector, cloud[at]!, cloud[at + 1]!))
+      throw new MalformedBytes('the cloud holds a dot that the vector covers', start)
   }
   return { vector, cloud }
 }

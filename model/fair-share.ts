@@ -32,15 +32,19 @@ export function fairShares(hosts: readonly PlacementHost[], partitions: number, 
   const zoneCount = members.length
   const perPartitionMin = n > zoneCount ? 1 : 0
   const perPartitionMax = Math.max(1, n - zoneCount + 1)
-  const taken = (zone: number, level: number) => members[zone]!.reduce((sum, host) => sum + Math.min(partitions, level * hosts[host]!.weight), 0)
+  const taken = (zone: number, level: number) =>
+    members[zone]!.reduce((sum, host) => sum + Math.min(partitions, level * hosts[host]!.weight), 0)
   const takenInBounds = (zone: number, level: number) =>
-    Math.min(partitions * Math.min(perPartitionMax, members[zone]!.length), Math.max(partitions * perPartitionMin, taken(zone, level)))
+    Math.min(
+      partitions * Math.min(perPartitionMax, members[zone]!.length),
+      Math.max(partitions * perPartitionMin, taken(zone, level))
+    )
   // At this level every host is full.
   const levelMax = partitions / Math.min(...hosts.map(({ weight }) => weight))
-  const level = levelAt(levelMax, n * partitions, (each) => members.reduce((sum, _, zone) => sum + takenInBounds(zone, each), 0))
+  const level = levelAt(levelMax, n * partitions, each => members.reduce((sum, _, zone) => sum + takenInBounds(zone, each), 0))
   const shares = new Array<number>(hosts.length).fill(0)
   members.forEach((own, zone) => {
-    const zoneLevel = levelAt(levelMax, takenInBounds(zone, level), (each) => taken(zone, each))
+    const zoneLevel = levelAt(levelMax, takenInBounds(zone, level), each => taken(zone, each))
     for (const host of own) shares[host] = Math.min(partitions, zoneLevel * hosts[host]!.weight)
   })
   return shares

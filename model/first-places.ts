@@ -7,7 +7,7 @@
  * @see Ford, Fulkerson: Maximal Flow Through a Network (1956)
  */
 export function balanceFirstPlaces(owners: number[][], places: readonly number[]): void {
-  const most = places.map((place) => Math.ceil(place - 1e-6))
+  const most = places.map(place => Math.ceil(place - 1e-6))
   const firsts = new Array<number>(places.length).fill(0)
   for (const own of owners) if (own.length > 0) firsts[own[0]!]!++
   for (let host = 0; host < places.length; host++) {

@@ -77,7 +77,7 @@ export function mergeMember(a: Member, b: Member): Member {
  */
 export function mergeMembership(a: Membership, b: readonly Member[]): Membership {
   let merged: Map<number, Member> | undefined
-  const known = new Map(a.map((member) => [member.uid, member]))
+  const known = new Map(a.map(member => [member.uid, member]))
   for (const member of b) {
     const held = (merged ?? known).get(member.uid)
     if (held !== undefined && compareMembers(held, member) >= 0) continue
@@ -99,7 +99,8 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
   for (const member of members) {
     if (member.state === 'left' || member.state === 'removed' || member.standing === excluded) continue
     const other = byName.get(member.name)
-    if (other === undefined || (member.incarnation - other.incarnation || member.uid - other.uid) > 0) byName.set(member.name, member)
+    if (other === undefined || (member.incarnation - other.incarnation || member.uid - other.uid) > 0)
+      byName.set(member.name, member)
   }
   return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
 }
@@ -109,10 +110,20 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
  * Two that join unaware of each other may take the same one: their partitions then coincide more than they need to, and nothing else.
  * @returns undefined where the seated hosts have other weights: rows make hosts even that are alike
  */
-export function freeSeat(members: readonly Member[], { dc, zone, weight }: Pick<Member, 'dc' | 'zone' | 'weight'>): number | undefined {
+export function freeSeat(
+  members: readonly Member[],
+  { dc, zone, weight }: Pick<Member, 'dc' | 'zone' | 'weight'>
+): number | undefined {
   const taken = new Set<number>()
   for (const member of members) {
-    if (member.dc !== dc || member.zone !== zone || member.seat === undefined || member.state === 'left' || member.state === 'removed') continue
+    if (
+      member.dc !== dc ||
+      member.zone !== zone ||
+      member.seat === undefined ||
+      member.state === 'left' ||
+      member.state === 'removed'
+    )
+      continue
     if (member.weight !== weight) return undefined
     taken.add(member.seat)
   }

@@ -29,7 +29,7 @@ export function placementOf(hosts: readonly PlacementHost[], partitions: number,
     n: Math.min(replicas, hosts.length),
     zones: zonesOf(hosts),
     scores: scoresOf(hosts, shares, partitions, Math.min(replicas, hosts.length)),
-    capacities: shares.map((share) => Math.min(partitions, Math.floor(share * loadFactorMax + 1))),
+    capacities: shares.map(share => Math.min(partitions, Math.floor(share * loadFactorMax + 1))),
     loads: new Array<number>(hosts.length).fill(0),
     owners: Array.from({ length: partitions }, () => [])
   }
@@ -73,7 +73,10 @@ function rowsOf(hosts: readonly PlacementHost[], partitions: number, depth: numb
     if (seat !== undefined && seat < seatsMax) seatsOf.set(zone, Math.max(seatsOf.get(zone) ?? 0, seat + 1))
   }
   const seatedOf = new Map([...seatsOf].map(([zone, count]) => [zone, rememberedRows(partitions, depth, textSeed(zone), count)]))
-  return hosts.map(({ name, seat, zone }) => (seat === undefined ? undefined : seatedOf.get(zone)?.[seat]) ?? namedRow(partitions, textSeed(name)))
+  return hosts.map(
+    ({ name, seat, zone }) =>
+      (seat === undefined ? undefined : seatedOf.get(zone)?.[seat]) ?? namedRow(partitions, textSeed(name))
+  )
 }
 
 /** Rows never change, so the last few are kept: a host makes its ring anew at each change of the membership. */
@@ -150,7 +153,7 @@ function handOver(placement: Placement, but: number, host: number): boolean {
   let bestScore = Infinity
   owners.forEach((own, partition) => {
     if (partition === but || !own.includes(host)) return
-    const rest = own.filter((each) => each !== host)
+    const rest = own.filter(each => each !== host)
     for (let to = 0; to < hostCount; to++) {
       if (loads[to]! >= capacities[to]! || own.includes(to) || !keepsZonesApart(placement, rest, to)) continue
       const score = scoreOf(placement, partition, to)

@@ -108,7 +108,8 @@ export class Quorum {
     }
     this.#outstanding--
     if (primary) this.#primariesOutstanding--
-    else if (this.#primariesOutstanding > this.#outstanding) throw new RangeError('an answer of a fallback where only primaries were left')
+    else if (this.#primariesOutstanding > this.#outstanding)
+      throw new RangeError('an answer of a fallback where only primaries were left')
   }
 }
 
@@ -146,12 +147,16 @@ export function resolveQuorum(asked: QuorumAsked, n: number, kind: 'read' | 'wri
   const { level, replicas = 0, primaries = 0, durable = 0 } = asked
   const letter = kind === 'read' ? 'r' : 'w'
   if (kind === 'read' && durable !== 0) return fault('bad_request', `dw is ${durable}: a read stores nothing, so leave dw out`)
-  const bad = badCount(letter, replicas, n) ?? badCount(`p${letter}`, primaries, n) ?? badCount('dw', durable, n) ?? badCount(letter, usual, n)
+  const bad =
+    badCount(letter, replicas, n) ??
+    badCount(`p${letter}`, primaries, n) ??
+    badCount('dw', durable, n) ??
+    badCount(letter, usual, n)
   if (bad !== undefined) return bad
   let needed = replicas
   if (needed === 0 && level !== undefined) {
     if (!consistencyLevels.includes(level)) {
-      return fault('bad_request', `consistency is ${JSON.stringify(String(level).slice(0, 40))}: allowed are ${consistencyLevels.join(', ')}`)
+      return fault('bad_request', `consistency is ${JSON.stringify(level)}: allowed are ${consistencyLevels.join(', ')}`)
     }
     // Within one datacenter the local quorum and each datacenter's quorum are the quorum.
     needed = level === 'one' ? 1 : level === 'all' ? n : quorumOf(n)

@@ -12,7 +12,8 @@ export class RestartWindow {
   #restartsMs: number[] = []
 
   constructor(intensity: number, periodMs: number) {
-    if (!Number.isInteger(intensity) || intensity < 0) throw new RangeError(`intensity is a whole number of restarts from 0 up, not ${intensity}`)
+    if (!Number.isInteger(intensity) || intensity < 0)
+      throw new RangeError(`intensity is a whole number of restarts from 0 up, not ${intensity}`)
     if (!(periodMs > 0) || !Number.isFinite(periodMs)) throw new RangeError(`a period has more than 0 ms, not ${periodMs}`)
     this.intensity = intensity
     this.periodMs = periodMs
@@ -50,7 +51,10 @@ export function restartWindow(intensity: number, periodMs: number): RestartWindo
  * How long to wait before the next restart: at once for the first, then doubling from `baseMs` up to `maxMs`.
  * @param restartsInWindow restarts that count, the coming one included
  */
-export function backoffMs(restartsInWindow: number, { baseMs, maxMs }: { readonly baseMs: number; readonly maxMs: number }): number {
+export function backoffMs(
+  restartsInWindow: number,
+  { baseMs, maxMs }: { readonly baseMs: number; readonly maxMs: number }
+): number {
   if (restartsInWindow <= 1) return 0
   // Beyond 2^52 doubling says nothing new, and must not become Infinity × 0.
   return Math.min(maxMs, baseMs * 2 ** Math.min(restartsInWindow - 2, 52))

@@ -28,20 +28,21 @@ export interface Ring {
  * @see DeCandia et al., Dynamo (SOSP 2007), section 6.2, strategy 3: equal partitions
  */
 export function ringOf(members: readonly Member[], { partitions, replicas, when = 'present' }: RingOptions): Ring {
-  if (!Number.isInteger(partitions) || partitions < 1) throw new RangeError(`a ring has a whole number of partitions, not ${partitions}`)
+  if (!Number.isInteger(partitions) || partitions < 1)
+    throw new RangeError(`a ring has a whole number of partitions, not ${partitions}`)
   if (!Number.isInteger(replicas) || replicas < 1) throw new RangeError(`a ring has a whole number of replicas, not ${replicas}`)
   const hosts = ringMembers(members, when).map(placementHostOf)
   const owners = placementOf(hosts, partitions, replicas)
   const n = Math.min(replicas, hosts.length)
   if (n > 1) {
-    const places = fairShares(hosts, partitions, replicas).map((share) => share / n)
+    const places = fairShares(hosts, partitions, replicas).map(share => share / n)
     balanceFirstPlaces(owners, places)
   }
   return {
     epoch: membershipEpoch(members),
     partitions,
     replicas,
-    owners: owners.map((own) => own.map((host) => hosts[host]!.name))
+    owners: owners.map(own => own.map(host => hosts[host]!.name))
   }
 }
 
@@ -62,6 +63,7 @@ export function fallbacksOf(ring: Ring, members: readonly Member[], partition: n
 
 /** A zone is a failure domain within its datacenter: equal names in two datacenters are two zones. */
 function placementHostOf({ name, weight, zone, dc, seat }: Member): PlacementHost {
-  if (!(weight > 0) || !Number.isFinite(weight)) throw new RangeError(`host ${name} has weight ${weight}: a weight is a number above 0`)
+  if (!(weight > 0) || !Number.isFinite(weight))
+    throw new RangeError(`host ${name} has weight ${weight}: a weight is a number above 0`)
   return { name, weight, zone: JSON.stringify([dc, zone]), seat }
 }

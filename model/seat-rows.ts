@@ -39,8 +39,9 @@ export function seatRows(partitions: number, depth: number, seed: number, count:
       for (let at = 0; at < width; at++) {
         const partition = order[at]! % 0x1_0000
         isTaken[partition] = 1
-        row[partition] = scoreOfStep(step + random[at]!, rowSeed, partition, partitions)
-        insert(lowest, partition * depth, depth, row[partition]!)
+        const score = scoreOfStep(step + random[at]!, rowSeed, partition, partitions)
+        row[partition] = score
+        insert(lowest, partition * depth, depth, score)
       }
       step += width
     }

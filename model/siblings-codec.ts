@@ -1,6 +1,15 @@
 import { isUtf8 } from 'node:buffer'
 import { covers, isEmpty, readContext } from './causal-context.ts'
-import { dotsLength, MalformedBytes, readDots, readVarint, varintLength, writeDots, writeVarint, type Cursor } from './dot-codec.ts'
+import {
+  dotsLength,
+  MalformedBytes,
+  readDots,
+  readVarint,
+  varintLength,
+  writeDots,
+  writeVarint,
+  type Cursor
+} from './dot-codec.ts'
 import { hash53 } from './hash.ts'
 import { emptySiblings, relation, type Sibling, type Siblings } from './siblings.ts'
 import type { Relation } from './version-vector.ts'
@@ -27,7 +36,12 @@ const flagExpires = 2
 const flagsMax = 0x1f
 const typeShift = 2
 const typeOther = 7
-const commonTypes: readonly string[] = Object.freeze(['', 'application/json', 'application/octet-stream', 'text/plain; charset=utf-8'])
+const commonTypes: readonly string[] = Object.freeze([
+  '',
+  'application/json',
+  'application/octet-stream',
+  'text/plain; charset=utf-8'
+])
 
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
@@ -70,7 +84,8 @@ export function decodeSiblings(bytes: Uint8Array): Siblings {
   for (let i = 0; i < dots.length; i += 2) {
     const vnode = dots[i]!
     const counter = dots[i + 1]!
-    if (!covers(context, vnode, counter)) throw new MalformedBytes(`the context does not cover version ${vnode}:${counter}`, dotsStart)
+    if (!covers(context, vnode, counter))
+      throw new MalformedBytes(`the context does not cover version ${vnode}:${counter}`, dotsStart)
     versions.push(readVersion(cursor, vnode, counter))
   }
   if (cursor.at !== bytes.length) throw new MalformedBytes('there are bytes behind the last version', cursor.at)
@@ -121,11 +136,14 @@ function readPreamble(cursor: Cursor): number {
 }
 
 function writeVersion(bytes: Buffer, offset: number, { contentType, expiresMs, modifiedMs, tombstone, value }: Sibling): number {
-  if (!Number.isFinite(modifiedMs) || !Number.isFinite(expiresMs)) throw new RangeError(`modified ${modifiedMs} or expires ${expiresMs} is no time`)
+  if (!Number.isFinite(modifiedMs) || !Number.isFinite(expiresMs))
+    throw new RangeError(`modified ${modifiedMs} or expires ${expiresMs} is no time`)
   const common = commonTypes.indexOf(contentType)
-  bytes[offset] = (tombstone ? flagTombstone : 0) | (expiresMs === 0 ? 0 : flagExpires) | ((common < 0 ? typeOther : common) << typeShift)
-  let at = writeDouble(bytes, offset + 1, modifiedMs)
-  if (expiresMs !== 0) at = writeDouble(bytes, at, expiresMs)
+  bytes[offset] =
+    (tombstone ? flagTombstone : 0) | (expiresMs === 0 ? 0 : flagExpires) | ((common < 0 ? typeOther : common) << typeShift)
+  // -0 has other bytes than 0.
+  let at = bytes.writeDoubleLE(modifiedMs + 0, offset + 1)
+  if (expiresMs !== 0) at = bytes.writeDoubleLE(expiresMs, at)
   if (common < 0) {
     at = writeVarint(bytes, at, Buffer.byteLength(contentType))
     at += bytes.write(contentType, at)
@@ -140,12 +158,22 @@ function readVersion(cursor: Cursor, vnode: number, counter: number): Sibling {
   const flags = cursor.bytes[cursor.at++]
   if (flags === undefined) throw new MalformedBytes('the bytes end before a version', start)
   const type = flags >>> typeShift
-  if (flags > flagsMax || (type !== typeOther && type >= commonTypes.length)) throw new MalformedBytes(`flags ${flags} are unknown`, start)
+  if (flags > flagsMax || (type !== typeOther && type >= commonTypes.length))
+    throw new MalformedBytes(`flags ${flags} are unknown`, start)
   const modifiedMs = readDouble(cursor)
   const expiresMs = (flags & flagExpires) === 0 ? 0 : readDouble(cursor)
-  if (expiresMs === 0 && (flags & flagExpires) !== 0) throw new MalformedBytes('a version is flagged to expire, and does not', start)
+  if (expiresMs === 0 && (flags & flagExpires) !== 0)
+    throw new MalformedBytes('a version is flagged to expire, and does not', start)
   const contentType = type === typeOther ? readText(cursor) : commonTypes[type]!
-  return { vnode, counter, value: readBytes(cursor), contentType, modifiedMs, expiresMs, tombstone: (flags & flagTombstone) !== 0 }
+  return {
+    vnode,
+    counter,
+    value: readBytes(cursor),
+    contentType,
+    modifiedMs,
+    expiresMs,
+    tombstone: (flags & flagTombstone) !== 0
+  }
 }
 
 function dotsOf(versions: readonly Sibling[]): readonly number[] {
@@ -164,7 +192,8 @@ function textLength(text: string): number {
 function readBytes(cursor: Cursor): Uint8Array {
   const length = readVarint(cursor)
   const end = cursor.at + length
-  if (end > cursor.bytes.length) throw new MalformedBytes(`the bytes end within the ${length} of a value or content type`, cursor.bytes.length)
+  if (end > cursor.bytes.length)
+    throw new MalformedBytes(`the bytes end within the ${length} of a value or content type`, cursor.bytes.length)
   const bytes = cursor.bytes.subarray(cursor.at, end)
   cursor.at = end
   return bytes
@@ -179,16 +208,11 @@ function readText(cursor: Cursor): string {
   return text
 }
 
-function writeDouble(bytes: Uint8Array, offset: number, value: number): number {
-  double[0] = value + 0 // -0 has other bytes than 0
-  for (let at = 0; at < 8; at++) bytes[offset + at] = doubleBytes[isLittleEndian ? at : 7 - at]!
-  return offset + 8
-}
-
 function readDouble(cursor: Cursor): number {
   const { bytes, at: start } = cursor
   if (start + 8 > bytes.length) throw new MalformedBytes('the bytes end within a time', bytes.length)
-  for (let at = 0; at < 8; at++) doubleBytes[isLittleEndian ? at : 7 - at] = bytes[start + at]!
+  if (isLittleEndian) for (let at = 0; at < 8; at++) doubleBytes[at] = bytes[start + at]!
+  else for (let at = 0; at < 8; at++) doubleBytes[7 - at] = bytes[start + at]!
   const value = double[0]!
   if (!Number.isFinite(value) || Object.is(value, -0)) throw new MalformedBytes('a time is no finite number', start)
   cursor.at = start + 8

@@ -48,7 +48,8 @@ export class DotReused extends Error {
  */
 export function write(local: Siblings, clientContext: CausalContext, sibling: Sibling): Siblings {
   const { vnode, counter } = sibling
-  if (contexts.covers(local.context, vnode, counter) || contexts.covers(clientContext, vnode, counter)) throw new DotReused(sibling)
+  if (contexts.covers(local.context, vnode, counter) || contexts.covers(clientContext, vnode, counter))
+    throw new DotReused(sibling)
   const versions: Sibling[] = []
   let placed = false
   for (const version of local.versions) {
@@ -124,7 +125,7 @@ export function newest(siblings: Siblings): Sibling | undefined {
 export function live(siblings: Siblings, nowMs?: number): readonly Sibling[] {
   const { versions } = siblings
   for (const version of versions) {
-    if (!isLive(version, nowMs)) return versions.filter((each) => isLive(each, nowMs))
+    if (!isLive(version, nowMs)) return versions.filter(each => isLive(each, nowMs))
   }
   return versions
 }

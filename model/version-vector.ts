@@ -26,7 +26,8 @@ const epochs = 0x10_0000
  */
 export function vnodeIdOf(uid: number, epoch: number): VnodeId {
   if (uid >>> 0 !== uid) throw new RangeError(`a host's uid is an integer from 0 to 2^32 - 1, not ${uid}`)
-  if (!Number.isInteger(epoch) || epoch < 0 || epoch >= epochs) throw new RangeError(`an epoch is an integer from 0 to 2^20 - 1, not ${epoch}`)
+  if (!Number.isInteger(epoch) || epoch < 0 || epoch >= epochs)
+    throw new RangeError(`an epoch is an integer from 0 to 2^20 - 1, not ${epoch}`)
   return uid * epochs + epoch
 }
 

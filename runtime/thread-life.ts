@@ -37,6 +37,8 @@ export interface ThreadEvents {
   news(news: ThreadNews): void
   /** Once, however it ended. @param error undefined where it stopped as asked, or ended by itself with nothing left to do */
   ended(error: Error | undefined): void
+  /** It cannot be terminated: it stands in native code, and whatever it has locked stays locked. Only the process's end helps. */
+  stuck(error: Error): void
 }
 
 /** One life of one thread, from birth to exit. Every question to it is raced against its end and a time-out. */
@@ -154,7 +156,7 @@ export class ThreadLife {
     }
     const timer = this.#clock.after(this.#options.exitMs, () => {
       this.#cause ??= new Error(`the thread ${this.#options.name} did not end within ${this.#options.exitMs} ms after its stop`)
-      void this.#worker.terminate()
+      void this.terminate(this.#cause)
     })
     await this.#exited
     timer.cancel()
@@ -163,8 +165,13 @@ export class ThreadLife {
   /** The last step. @param cause why */
   async terminate(cause: Error): Promise<void> {
     this.#cause ??= cause
-    await this.#worker.terminate()
+    const { name, exitMs } = this.#options
+    const timer = this.#clock.after(exitMs, () =>
+      this.#events.stuck(new Error(`the thread ${name} could not be terminated within ${exitMs} ms`, { cause }))
+    )
+    void this.#worker.terminate()
     await this.#exited
+    timer.cancel()
   }
 
   #onNews(news: ThreadNews): void {

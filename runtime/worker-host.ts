@@ -58,6 +58,8 @@ export interface WorkerHostOptions {
   /** A number that is higher at each call, over all lives of this host. */
   readonly incarnationBase: () => number
   onCrash?(report: CrashReport): void
+  /** A thread does not even end by force: the process should end, and be started again. */
+  onStuck?(error: Error): void
 }
 
 /** One thread over all its lives, seen from main: starts it, asks it, remembers what it died of. Who restarts it is `ThreadGroup`. */
@@ -89,14 +91,15 @@ export class WorkerHost {
   async start(): Promise<void> {
     if (this.#life !== undefined) throw new Error(`the thread ${this.name} runs already`)
     const { spec } = this
+    const options = this.#options
     this.state = 'starting'
     this.#lives += 1
     if (this.#lives > 1) this.#restarts += 1
     const number = this.#lives
-    this.#incarnation = this.#options.incarnationBase()
+    this.#incarnation = options.incarnationBase()
     const { config, transfer = [] } = spec.configure(number)
     const life = new ThreadLife(
-      this.#options.clock,
+      options.clock,
       {
         name: spec.name,
         module: spec.module,
@@ -112,7 +115,11 @@ export class WorkerHost {
       },
       {
         news: news => this.#onNews(news),
-        ended: error => this.#onEnd(number, error)
+        ended: error => this.#onEnd(number, error),
+        stuck: error => {
+          options.log.error({ thread: this.name, life: number, error: errorText(error) }, 'a thread cannot be ended')
+          options.onStuck?.(error)
+        }
       }
     )
     this.#life = life

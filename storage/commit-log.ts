@@ -1,18 +1,8 @@
-import { constants } from 'node:fs'
-import { join } from 'node:path'
 import type { Fault } from '../model/fault.ts'
-import { syncDirectory, type FileOperations } from './file-operations.ts'
-import {
-  batchHeaderBytes,
-  endMark,
-  entryBytes,
-  sealBatch,
-  segmentFile,
-  segmentHeader,
-  segmentHeaderBytes,
-  segmentSeed,
-  writeEntry
-} from './log-segment.ts'
+import type { FileOperations } from './file-operations.ts'
+import { Batch, settle, settleCommitted } from './log-batch.ts'
+import { canWriteDirectly, LogFile } from './log-file.ts'
+import { batchHeaderBytes, entryBytes, sealBatch, segmentHeaderBytes } from './log-segment.ts'
 import type { Entry, Generation } from './memory-table.ts'
 import { storageFault } from './storage-fault.ts'
 
@@ -46,27 +36,6 @@ export interface CommitLogOwner {
   abandoned(number: number): void
 }
 
-interface Segment {
-  number: number
-  readonly memory: Generation
-  path: string
-  fd: number
-  /** The same file, opened so that a write returns when it is on the disk: one call where the other way takes two. */
-  directFd: number
-  seed: number
-  sequence: number
-  /** Written so far. */
-  bytes: number
-  /** `bytes`, and what is gathered for it. */
-  plannedBytes: number
-  /** Something is written that was not flushed. */
-  dirty: boolean
-  /** Files whose place this segment takes, deleted once it is flushed. */
-  replaces: string[]
-  /** Batches that carry over what is in `replaces` and are not flushed yet. */
-  carrying: number
-}
-
 interface Failure {
   readonly error: unknown
   readonly doing: string
@@ -74,22 +43,8 @@ interface Failure {
   readonly inFlush: boolean
 }
 
-interface Batch {
-  buffer: Buffer
-  end: number
-  readonly segment: Segment
-  readonly entries: Entry[]
-  /** Entries that are settled by the write. */
-  committed: number
-  /** Entries that are settled by the flush. */
-  flushed: number
-  carries: boolean
-}
-
 const bufferBytesMin = 64 * 1024
 const buffersKept = 4
-const openFlags = constants.O_RDWR | constants.O_CREAT
-const directFlag = constants.O_DSYNC ?? 0
 
 /**
  * Append-only log of one data thread with group commit: while one batch is written and flushed, the next gathers.
@@ -107,8 +62,8 @@ export class CommitLog {
   readonly #queue: Batch[] = []
   #gathering: Batch
   /** Where entries go now; `#segment` is the one that is written to, the same or an older one. */
-  #planned: Segment
-  #segment: Segment | undefined
+  #planned: LogFile
+  #segment: LogFile | undefined
   #writing: Batch | undefined
   #writingDirect = false
   #writtenBytes = 0
@@ -153,7 +108,7 @@ export class CommitLog {
     } else if (this.#planned.plannedBytes > segmentHeaderBytes && this.#planned.plannedBytes + bytes > this.#options.segmentBytes) {
       batch = this.#nextSegment()
     }
-    this.#frame(batch, entry, bytes)
+    batch.add(entry, bytes)
     if (entry.flushed) batch.flushed++
     else batch.committed++
     batch.segment.memory.put(entry)
@@ -216,29 +171,15 @@ export class CommitLog {
 
   // ---- gathering
 
-  #plan(memory?: Generation): Segment {
+  #plan(memory?: Generation): LogFile {
+    const { directory, generation, thread } = this.#options
     const number = ++this.#numbers
-    const name = { generation: this.#options.generation, thread: this.#options.thread, number }
-    return {
-      number,
-      memory: memory ?? this.#owner.begun(number),
-      path: join(this.#options.directory, segmentFile(name)),
-      fd: -1,
-      directFd: -1,
-      seed: segmentSeed(name),
-      sequence: 0,
-      bytes: 0,
-      plannedBytes: segmentHeaderBytes,
-      dirty: false,
-      replaces: [],
-      carrying: 0
-    }
+    return new LogFile(directory, { generation, thread, number }, memory ?? this.#owner.begun(number))
   }
 
   #newBatch(): Batch {
-    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytesMin)
     this.#planned.plannedBytes += batchHeaderBytes
-    return { buffer, end: batchHeaderBytes, segment: this.#planned, entries: [], committed: 0, flushed: 0, carries: false }
+    return new Batch(this.#planned, this.#buffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytesMin))
   }
 
   #nextBatch(): Batch {
@@ -254,59 +195,21 @@ export class CommitLog {
     return this.#gathering
   }
 
-  #frame(batch: Batch, entry: Entry, bytes: number): void {
-    if (batch.end + bytes > batch.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(batch.buffer.length * 2, batch.end + bytes))
-      batch.buffer.copy(larger, 0, 0, batch.end)
-      batch.buffer = larger
-    }
-    batch.end = writeEntry(batch.buffer, batch.end, entry.partition, entry.key, entry.record)
-    batch.segment.plannedBytes += bytes
-    batch.entries.push(entry)
-  }
-
-  #release(buffer: Buffer): void {
-    if (this.#buffers.length < buffersKept) this.#buffers.push(buffer)
-  }
-
   // ---- files
 
-  #open(segment: Segment): void {
+  #open(segment: LogFile): void {
     this.#busy = true
     const spare = this.#spares.pop()
-    const failed = (error: unknown): void => {
+    segment.open(this.#files, spare, (error) => {
       this.#busy = false
       this.#segment = segment
-      if (spare !== undefined) segment.replaces.push(spare)
-      this.#failure = { error, doing: `opening log segment ${segment.path}`, inFlush: true }
+      if (error === null) {
+        this.#armSeal()
+      } else {
+        if (spare !== undefined) segment.replaces.push(spare)
+        this.#failure = { error, doing: `opening log segment ${segment.path}`, inFlush: true }
+      }
       this.#advance()
-    }
-    const files = this.#files
-    const name = { generation: this.#options.generation, thread: this.#options.thread, number: segment.number }
-    // The header is on the disk before the file has its name: an old header under a new name would bring old records back.
-    files.open(spare ?? segment.path, openFlags | directFlag, (error, directFd) => {
-      if (error) return failed(error)
-      segment.directFd = directFd
-      files.write(directFd, segmentHeader(name), 0, segmentHeaderBytes, 0, (writeError) => {
-        if (writeError) return failed(writeError)
-        const renamed = (renameError: NodeJS.ErrnoException | null): void => {
-          if (renameError) return failed(renameError)
-          files.open(segment.path, openFlags, (openError, fd) => {
-            if (openError) return failed(openError)
-            segment.fd = fd
-            syncDirectory(files, this.#options.directory, (syncError) => {
-              if (syncError) return failed(syncError)
-              segment.bytes = segmentHeaderBytes
-              this.#segment = segment
-              this.#busy = false
-              this.#armSeal()
-              this.#advance()
-            })
-          })
-        }
-        if (spare === undefined) renamed(null)
-        else files.rename(spare, segment.path, renamed)
-      })
     })
   }
 
@@ -322,31 +225,16 @@ export class CommitLog {
     this.#wake()
   }
 
-  #seal(segment: Segment): void {
+  #seal(segment: LogFile): void {
     this.#segment = undefined
     clearTimeout(this.#lazyFlush)
     this.#lazyFlush = undefined
     this.#busy = true
-    const mark = endMark(segment.seed, segment.sequence)
-    const sealed = (): void => {
+    segment.seal(this.#files, () => {
       this.#busy = false
-      this.#closeFiles(segment)
-      this.#owner.sealed({ path: segment.path, number: segment.number, bytes: segment.bytes })
+      this.#owner.sealed({ path: segment.path, number: segment.name.number, bytes: segment.bytes })
       this.#advance()
-    }
-    // All of the segment is on the disk before the next one begins. Where the mark cannot be written, the segment
-    // only looks incomplete to recovery.
-    const isDirty = segment.dirty || directFlag === 0
-    this.#files.write(isDirty ? segment.fd : segment.directFd, mark, 0, mark.length, segment.bytes, () => {
-      if (isDirty) this.#files.fdatasync(segment.fd, sealed)
-      else sealed()
     })
-  }
-
-  #closeFiles(segment: Segment): void {
-    if (segment.fd >= 0) this.#files.close(segment.fd, ignore)
-    if (segment.directFd >= 0) this.#files.close(segment.directFd, ignore)
-    segment.fd = segment.directFd = -1
   }
 
   // ---- writing
@@ -360,7 +248,7 @@ export class CommitLog {
     this.#writing = batch
     this.#writtenBytes = 0
     // What lies before must be on the disk too, so the short way is open to a batch only where nothing waits for a flush.
-    this.#writingDirect = batch.committed === 0 && !segment.dirty && directFlag !== 0
+    this.#writingDirect = batch.committed === 0 && !segment.dirty && canWriteDirectly
     this.#writeRest(batch)
   }
 
@@ -384,7 +272,7 @@ export class CommitLog {
     }
     this.#writing = undefined
     batch.segment.bytes += batch.end
-    this.#release(batch.buffer)
+    if (this.#buffers.length < buffersKept) this.#buffers.push(batch.buffer)
     if (this.#writingDirect) {
       this.flushes++
       this.#durable(batch)
@@ -455,7 +343,7 @@ export class CommitLog {
       if (error) return this.#abandon(segment, failure)
       this.#failure = undefined
       this.#refuse(storageFault(failure.error, failure.doing, false))
-      this.#owner.abandoned(segment.number + 1)
+      this.#owner.abandoned(segment.name.number + 1)
       this.#planned = segment
       segment.plannedBytes = segment.bytes
       this.#gathering = this.#newBatch()
@@ -468,14 +356,14 @@ export class CommitLog {
    * All that is settled of it is in the memory table, so it goes to a new segment, and the file is deleted once that is flushed.
    * @see Rebello et al., Can Applications Recover from fsync Failures? (USENIX ATC 2020)
    */
-  #abandon(segment: Segment, failure: Failure): void {
+  #abandon(segment: LogFile, failure: Failure): void {
     this.#failure = undefined
-    this.#closeFiles(segment)
+    segment.close(this.#files)
     this.#segment = undefined
     this.#refuse(storageFault(failure.error, failure.doing, segment.bytes > segmentHeaderBytes))
-    this.#owner.abandoned(segment.number + 1)
+    this.#owner.abandoned(segment.name.number + 1)
     this.#planned = this.#plan(segment.memory)
-    segment.memory.number = this.#planned.number
+    segment.memory.number = this.#planned.name.number
     this.#planned.replaces.push(...segment.replaces, segment.path)
     this.#gathering = this.#newBatch()
     if (segment.memory.pairs === 0) {
@@ -500,7 +388,7 @@ export class CommitLog {
           batch.carries = true
           this.#planned.carrying++
         }
-        this.#frame(batch, entry, bytes)
+        batch.add(entry, bytes)
         batch.flushed++
       }
     }
@@ -527,26 +415,3 @@ export class CommitLog {
 }
 
 function ignore(): void {}
-
-function settle(entries: readonly Entry[], fault: Fault | undefined): void {
-  for (let at = 0; at < entries.length; at++) settleOne(entries[at]!, fault)
-}
-
-function settleCommitted(entries: readonly Entry[]): void {
-  for (let at = 0; at < entries.length; at++) if (!entries[at]!.flushed) settleOne(entries[at]!, undefined)
-}
-
-/** A completion that throws is its owner's bug; it must not keep the others of its batch from being told. */
-function settleOne(entry: Entry, fault: Fault | undefined): void {
-  const completion = entry.completion
-  if (completion === undefined) return
-  entry.completion = undefined
-  entry.previous = undefined
-  try {
-    completion.settled(fault)
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
-}

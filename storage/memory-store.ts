@@ -3,7 +3,7 @@ import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
 import { Entry, MemoryTable } from './memory-table.ts'
 import { RefusedWrites } from './refused-writes.ts'
-import { CorruptRecord, type Completion, type Durability, type Store, type StoreFigures, type StoredPair, type StorePage } from './store.ts'
+import { CorruptRecord, scanPageBytesMax, type Completion, type Durability, type Store, type StoreFigures, type StoredPair, type StorePage } from './store.ts'
 import type { VirtualDisk } from './virtual-disk.ts'
 
 export interface MemoryStoreOptions {
@@ -16,8 +16,6 @@ export interface MemoryStoreOptions {
   readonly flushMs: number
   readonly memoryTableBytesMax?: number
 }
-
-const pageBytesMax = 4 * 1024 * 1024
 
 /**
  * The store's port on a virtual disk, for simulation: group commit as on a real one, but time is the caller's and nothing is by chance.
@@ -157,7 +155,7 @@ export class MemoryStore implements Store {
     for (const key of [...records.keys()].sort()) {
       const record = records.get(key)
       if (record === undefined) continue
-      if (pairs.length + corrupt.length >= pairsMax || bytes >= pageBytesMax) return { pairs, corrupt, next: last }
+      if (pairs.length + corrupt.length >= pairsMax || bytes >= scanPageBytesMax) return { pairs, corrupt, next: last }
       last = key
       bytes += record.length
       if (!fromMemory.has(key) && this.#disk.isCorrupt(partition, key)) corrupt.push(key)

@@ -1,11 +1,8 @@
 import type { Key } from '../model/key.ts'
 import type { Entry } from './memory-table.ts'
 import { unframeRecord } from './record.ts'
-import { CorruptRecord, type StoredPair, type StorePage } from './store.ts'
+import { CorruptRecord, scanPageBytesMax, type StoredPair, type StorePage } from './store.ts'
 import { tablePrefix, tablePrefixCharacters, type Table } from './table.ts'
-
-/** A page ends early once its records hold this much. */
-export const pageBytesMax = 4 * 1024 * 1024
 
 /**
  * One page of a partition: the table's pairs, and over them those of the memory table.
@@ -27,7 +24,7 @@ export function mergedPage(table: Table, newer: readonly Entry[], partition: num
       const newest = newer[at]
       const storedKey = stored.done === true ? undefined : (stored.value.key.slice(tablePrefixCharacters) as Key)
       if (newest === undefined && storedKey === undefined) return { pairs, corrupt, next: undefined }
-      if (pairs.length + corrupt.length >= pairsMax || bytes >= pageBytesMax) return { pairs, corrupt, next: last }
+      if (pairs.length + corrupt.length >= pairsMax || bytes >= scanPageBytesMax) return { pairs, corrupt, next: last }
       const fromMemory = newest !== undefined && (storedKey === undefined || newest.key <= storedKey)
       if (fromMemory) {
         at++

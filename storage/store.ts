@@ -27,6 +27,9 @@ export interface StorePage {
   readonly next: Key | undefined
 }
 
+/** A page of a scan ends early once its records hold this much. */
+export const scanPageBytesMax = 4 * 1024 * 1024
+
 export interface StoreFigures {
   readonly memoryTableBytes: number
   readonly memoryTablePairs: number

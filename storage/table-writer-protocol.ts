@@ -34,6 +34,15 @@ export interface TableWriterPort {
   seal(segment: SealedSegment, recycle: boolean, told: (fault: Fault | undefined, spare: string | undefined) => void): void
 }
 
+/** The way to the table writer for whoever supervises data threads. */
+export interface TableWriterClient extends TableWriterPort {
+  /**
+   * Move what a thread that died has left to the table: after its exit, before its replacement opens its store.
+   * @param stalled called each time the attempt fails; it is made again until it succeeds
+   */
+  recover(thread: number, stalled?: (fault: Fault) => void): Promise<RecoveryReport>
+}
+
 /** The part of a MessagePort (of node:worker_threads) that is used. */
 export interface MessageTransport {
   postMessage(message: unknown): void
@@ -41,22 +50,34 @@ export interface MessageTransport {
 }
 
 /** The asker's end of `port`; the other end is the table writer's. */
-export function connectTableWriter(port: MessageTransport): TableWriterPort {
-  const waiting = new Map<number, (fault: Fault | undefined, spare: string | undefined) => void>()
+export function connectTableWriter(port: MessageTransport): TableWriterClient {
+  const waiting = new Map<number, (reply: TableWriterReply) => void>()
   let ids = 0
   port.on('message', (reply: TableWriterReply) => {
     const told = waiting.get(reply.id)
-    if (told === undefined || reply.kind === 'recovered') return
-    if (reply.kind === 'stalled') return told(reply.fault, undefined)
-    waiting.delete(reply.id)
-    told(undefined, reply.spare)
+    if (reply.kind !== 'stalled') waiting.delete(reply.id)
+    told?.(reply)
   })
   return {
     seal(segment, recycle, told) {
       const id = ++ids
-      waiting.set(id, told)
+      waiting.set(id, (reply) => {
+        if (reply.kind === 'stalled') told(reply.fault, undefined)
+        else if (reply.kind === 'applied') told(undefined, reply.spare)
+      })
       const request: TableWriterRequest = { kind: 'seal', id, path: segment.path, bytes: segment.bytes, recycle }
       port.postMessage(request)
+    },
+    recover(thread, stalled) {
+      const id = ++ids
+      return new Promise((resolve) => {
+        waiting.set(id, (reply) => {
+          if (reply.kind === 'stalled') stalled?.(reply.fault)
+          else if (reply.kind === 'recovered') resolve(reply.report)
+        })
+        const request: TableWriterRequest = { kind: 'recover', id, thread }
+        port.postMessage(request)
+      })
     }
   }
 }

@@ -112,22 +112,22 @@ async function openLoop(work: Work, { rate, seconds }: Load, clock: LoadClock, s
   const gapMs = 1000 / rate
   const total = Math.floor(rate * seconds)
   let started = 0
-  let underWay = 0
+  const flight = { count: 0 }
   const ended = (intendedMs: number) => {
-    underWay -= 1
+    flight.count -= 1
     const nowMs = clock.now()
     if (nowMs <= endMs) recorder.succeeded(nowMs - intendedMs)
   }
   while (clock.now() < endMs && !stopped()) {
     const nowMs = clock.now()
-    while (started < total && underWay < openInFlightMax && startMs + started * gapMs <= nowMs) {
+    while (started < total && flight.count < openInFlightMax && startMs + started * gapMs <= nowMs) {
       const intendedMs = startMs + started * gapMs
       started += 1
-      underWay += 1
+      flight.count += 1
       work().then(
         () => ended(intendedMs),
         error => {
-          underWay -= 1
+          flight.count -= 1
           recorder.failed(error)
         }
       )
@@ -135,6 +135,6 @@ async function openLoop(work: Work, { rate, seconds }: Load, clock: LoadClock, s
     await clock.turn()
   }
   const tookMs = Math.min(clock.now() - startMs, seconds * 1000)
-  while (underWay > 0) await clock.turn()
+  while (flight.count > 0) await clock.turn()
   return recorder.result(tookMs / 1000)
 }

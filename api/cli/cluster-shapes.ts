@@ -14,7 +14,11 @@ export async function describeRing(cluster: Cluster, timeoutMs: number): Promise
   return shaped(await cluster.admin('ring', {}, timeoutMs), 'owners', 'ring')
 }
 
-export async function describeActors(cluster: Cluster, host: string | undefined, timeoutMs: number): Promise<{ host: string; tree: ActorDescription }> {
+export async function describeActors(
+  cluster: Cluster,
+  host: string | undefined,
+  timeoutMs: number
+): Promise<{ host: string; tree: ActorDescription }> {
   return shaped(await cluster.admin('actors', host === undefined ? {} : { host }, timeoutMs), 'tree', 'actors')
 }
 

@@ -2,7 +2,7 @@ import type { QuorumOptions, Receipt, Strength } from '../../actors/coordinator-
 
 /** How to reach a cluster. */
 export interface ClusterOptions {
-  /** nats://HOST:PORT, tried in order. */
+  /** nats://HOST:PORT; one that answers is enough. */
   readonly servers: readonly string[]
   /** '' for none. */
   readonly token: string

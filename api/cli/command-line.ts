@@ -19,7 +19,12 @@ export interface CommandModule {
  * @param words behind `carillon`
  * @returns the exit status
  */
-export async function runCommandLine(words: readonly string[], entries: readonly CommandEntry[], version: string, terminal: Terminal): Promise<Status> {
+export async function runCommandLine(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+  version: string,
+  terminal: Terminal
+): Promise<Status> {
   const texts: Promise<void>[] = []
   try {
     const program = await programOf(words, entries, version, terminal, texts)

@@ -36,7 +36,12 @@ export class PairExport {
   #coverage = 1
 
   /** @param write resolves once there is room for more */
-  constructor(cluster: Cluster, options: ExportOptions, write: (line: string) => Promise<void>, onFailure: (key: string, why: string) => void) {
+  constructor(
+    cluster: Cluster,
+    options: ExportOptions,
+    write: (line: string) => Promise<void>,
+    onFailure: (key: string, why: string) => void
+  ) {
     this.#cluster = cluster
     this.#options = options
     this.#write = write
@@ -50,7 +55,13 @@ export class PairExport {
 
   async run(stop: AbortSignal): Promise<void> {
     const { bucket, prefix, pageMax, isStrict, request } = this.#options
-    const pages = keyPages(this.#cluster, { bucket, prefix, pageMax, isStrict, timeoutMs: Math.max(request.timeoutMs, pageTimeoutMsDefault) })
+    const pages = keyPages(this.#cluster, {
+      bucket,
+      prefix,
+      pageMax,
+      isStrict,
+      timeoutMs: Math.max(request.timeoutMs, pageTimeoutMsDefault)
+    })
     for await (const { keys, coverage } of until(stop, pages)) {
       this.#coverage = Math.min(this.#coverage, coverage)
       await this.#page(keys, stop)

@@ -131,7 +131,12 @@ export class PairImport {
     const { mode, ttlSeconds, request } = this.#options
     // Anew at each attempt: the one before may have left a version, which this context covers.
     const found = mode === 'replace' ? await this.#cluster.get(bucket, key, { timeoutMs: request.timeoutMs }) : undefined
-    await this.#cluster.put(bucket, key, { value, contentType, context: found?.context, create: mode === 'create', ttlSeconds }, request)
+    await this.#cluster.put(
+      bucket,
+      key,
+      { value, contentType, context: found?.context, create: mode === 'create', ttlSeconds },
+      request
+    )
   }
 
   /** What may be gone in a moment. A blind write whose outcome is open would, sent again, stand beside itself. */

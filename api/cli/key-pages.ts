@@ -30,12 +30,16 @@ export async function* keyPages(cluster: Cluster, options: ListingOptions): Asyn
   do {
     const page = await keyPage(cluster, { ...options, cursor })
     yield page
-    if (page.cursor !== undefined && page.cursor === cursor) throw new CommandFailure('the listing does not get on: the cluster gave the same cursor again')
+    if (page.cursor !== undefined && page.cursor === cursor)
+      throw new CommandFailure('the listing does not get on: the cluster gave the same cursor again')
     ;({ cursor } = page)
   } while (cursor !== undefined)
 }
 
-async function keyPage(cluster: Cluster, { bucket, prefix, cursor, pageMax, isStrict, timeoutMs }: ListingOptions): Promise<KeyPage> {
+async function keyPage(
+  cluster: Cluster,
+  { bucket, prefix, cursor, pageMax, isStrict, timeoutMs }: ListingOptions
+): Promise<KeyPage> {
   const request = {
     bucket,
     limit: Math.min(pageMax, limits.listPageMax),
@@ -48,7 +52,8 @@ async function keyPage(cluster: Cluster, { bucket, prefix, cursor, pageMax, isSt
 
 function pageOf(reply: unknown): KeyPage {
   const { keys, cursor, coverage } = (reply ?? {}) as Record<string, unknown>
-  if (!Array.isArray(keys)) throw new CommandFailure('the cluster answered the listing with something that is no page of keys: is it another version?')
+  if (!Array.isArray(keys))
+    throw new CommandFailure('the cluster answered the listing with something that is no page of keys: is it another version?')
   return {
     keys: keys.map(keyOfEntry),
     cursor: typeof cursor === 'string' && cursor !== '' ? cursor : undefined,
@@ -62,7 +67,8 @@ function keyOfEntry(entry: unknown): Uint8Array {
   const { key, key_base64: encoded } = (entry ?? {}) as Record<string, unknown>
   if (typeof key === 'string') return Buffer.from(key, 'utf8')
   const bytes = typeof encoded === 'string' ? bytesOfBase64(encoded) : undefined
-  if (bytes === undefined) throw new CommandFailure('the cluster listed a key that is neither text nor base64: is it another version?')
+  if (bytes === undefined)
+    throw new CommandFailure('the cluster listed a key that is neither text nor base64: is it another version?')
   return bytes
 }
 

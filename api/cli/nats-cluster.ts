@@ -48,7 +48,11 @@ class NatsCluster implements Cluster {
     this.#store = store
   }
 
-  async get(bucket: string, key: Uint8Array, { timeoutMs, level, replicas, primaries, sloppy, receipt }: RequestOptions): Promise<Found | undefined> {
+  async get(
+    bucket: string,
+    key: Uint8Array,
+    { timeoutMs, level, replicas, primaries, sloppy, receipt }: RequestOptions
+  ): Promise<Found | undefined> {
     const options = { timeoutMs, consistency: level, r: replicas, pr: primaries, sloppy, receipt }
     const found = await this.#store.bucket(bucket).getBytes(key, options)
     if (found === undefined) return undefined
@@ -56,9 +60,16 @@ class NatsCluster implements Cluster {
     return { versions: [newest!, ...others], context: found.context, strength: found.consistency, receipt: found.receipt }
   }
 
-  async put(bucket: string, key: Uint8Array, { value, contentType, context, create, ttlSeconds }: NewPair, options: RequestOptions): Promise<Stored> {
+  async put(
+    bucket: string,
+    key: Uint8Array,
+    { value, contentType, context, create, ttlSeconds }: NewPair,
+    options: RequestOptions
+  ): Promise<Stored> {
     const ttl = ttlSeconds === 0 ? undefined : ttlSeconds
-    const stored = await this.#store.bucket(bucket).putBytes(key, value, { ...writeOptions(options), contentType, context, create, ttl })
+    const stored = await this.#store
+      .bucket(bucket)
+      .putBytes(key, value, { ...writeOptions(options), contentType, context, create, ttl })
     return { context: stored.context, strength: stored.consistency, receipt: stored.receipt }
   }
 

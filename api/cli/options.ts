@@ -33,25 +33,47 @@ const serversMax = 64
 /** `--servers --token --cluster --connect-timeout --json`: every command that talks to a cluster. */
 export function addConnectionOptions(command: Command): Command {
   return command
-    .option('--servers <URLS>', `NATS addresses, tried in order, separated by commas (default: ${defaultServers[0]}, then ports 7421 to 7423; or CARILLON_SERVERS)`, serversOf)
+    .option(
+      '--servers <URLS>',
+      `NATS addresses, separated by commas; one that answers is enough (default: ${defaultServers[0]}, then ports 7421 to 7423; or CARILLON_SERVERS)`,
+      serversOf
+    )
     .option('--token <TOKEN>', 'the cluster’s token (or CARILLON_TOKEN, which other users of the machine cannot see)')
     .option('--cluster <NAME>', 'the cluster’s name (default: carillon; or CARILLON_CLUSTER)', clusterOf)
-    .addOption(wholeOption('--connect-timeout <MS>', 'milliseconds to wait for a host', 1, 60_000).default(connectTimeoutMsDefault))
+    .addOption(
+      wholeOption('--connect-timeout <MS>', 'milliseconds to wait for a host', 1, 60_000).default(connectTimeoutMsDefault)
+    )
     .option('--json', 'print JSON')
 }
 
 export function addQuorumOptions(command: Command, kind: 'read' | 'write'): Command {
   const isRead = kind === 'read'
   command
-    .addOption(wholeOption(isRead ? '-r, --read <N>' : '-w, --write <N>', `replicas that have to ${isRead ? 'answer' : 'acknowledge'}`, 1, limits.replicasMax))
-    .addOption(renamed(wholeOption(isRead ? '--pr <N>' : '--pw <N>', 'of these, so many have to be primaries', 1, limits.replicasMax), 'primaries'))
+    .addOption(
+      wholeOption(
+        isRead ? '-r, --read <N>' : '-w, --write <N>',
+        `replicas that have to ${isRead ? 'answer' : 'acknowledge'}`,
+        1,
+        limits.replicasMax
+      )
+    )
+    .addOption(
+      renamed(
+        wholeOption(isRead ? '--pr <N>' : '--pw <N>', 'of these, so many have to be primaries', 1, limits.replicasMax),
+        'primaries'
+      )
+    )
   if (!isRead) {
     command
       .addOption(renamed(wholeOption('--dw <N>', 'of these, so many have to have flushed', 1, limits.replicasMax), 'durable'))
-      .addOption(new Option('--durability <LEVEL>', 'what a replica has done before it acknowledges').choices(['flushed', 'committed']))
+      .addOption(
+        new Option('--durability <LEVEL>', 'what a replica has done before it acknowledges').choices(['flushed', 'committed'])
+      )
   }
   return command
-    .addOption(new Option('--consistency <LEVEL>', 'a named level').choices(['one', 'quorum', 'all', 'local_quorum', 'each_quorum']))
+    .addOption(
+      new Option('--consistency <LEVEL>', 'a named level').choices(['one', 'quorum', 'all', 'local_quorum', 'each_quorum'])
+    )
     .option('--no-sloppy', 'no host beyond the preference list may stand in')
     .addOption(timeoutOption())
 }
@@ -62,7 +84,9 @@ export function receiptOption(): Option {
 }
 
 export function timeoutOption(): Option {
-  return wholeOption('--timeout <MS>', 'milliseconds that a request may take', 1, limits.requestTimeoutMsMax).default(limits.requestTimeoutMsDefault)
+  return wholeOption('--timeout <MS>', 'milliseconds that a request may take', 1, limits.requestTimeoutMsMax).default(
+    limits.requestTimeoutMsDefault
+  )
 }
 
 /** `--bucket <NAME>`, checked. */
@@ -97,11 +121,14 @@ function serversOf(text: string): readonly string[] {
     .split(',')
     .map(server => server.trim())
     .filter(server => server !== '')
-  if (servers.length === 0 || servers.length > serversMax) throw new InvalidArgumentError(`Allowed are 1 to ${serversMax} addresses.`)
+  if (servers.length === 0 || servers.length > serversMax)
+    throw new InvalidArgumentError(`Allowed are 1 to ${serversMax} addresses.`)
   for (const server of servers) {
     if (!/^(nats:\/\/)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/.test(server)) {
       // Not an InvalidArgumentError: commander would repeat what may be a password.
-      throw new UsageError(`${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT; credentials go in --token.`)
+      throw new UsageError(
+        `${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT; credentials go in --token.`
+      )
     }
   }
   return servers
@@ -113,7 +140,11 @@ function clusterOf(text: string): string {
 }
 
 /** Connect as the flags, then the environment, then the defaults say; `work` done, let go in any case. */
-export async function withCluster<T>(terminal: Terminal, flags: ConnectionFlags, work: (cluster: Cluster) => Promise<T>): Promise<T> {
+export async function withCluster<T>(
+  terminal: Terminal,
+  flags: ConnectionFlags,
+  work: (cluster: Cluster) => Promise<T>
+): Promise<T> {
   const cluster = await terminal.connect(clusterOptionsOf(terminal, flags))
   try {
     return await work(cluster)

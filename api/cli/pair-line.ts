@@ -51,7 +51,10 @@ export function pairOfLine(line: Uint8Array, bucketDefault: string): PairLine {
 export function lineOfPair(bucket: string, key: Uint8Array, found: Found, withAll: boolean): string {
   const [newest] = found.versions
   const where = bucket === 'default' ? '' : `"bucket":${JSON.stringify(bucket)},`
-  const all = withAll && found.versions.length > 1 ? `,"siblings":[${found.versions.map(version => `{${valueMembers(version)}}`).join(',')}]` : ''
+  const all =
+    withAll && found.versions.length > 1
+      ? `,"siblings":[${found.versions.map(version => `{${valueMembers(version)}}`).join(',')}]`
+      : ''
   return `{${where}${JSON.stringify(shownKey(key)).slice(1, -1)},${valueMembers(newest)}${all}}\n`
 }
 
@@ -108,7 +111,8 @@ function valueOfMembers(members: JsonMembers, key: string | undefined): { value:
   }
   if (encoded === undefined) {
     if (value === undefined) throw new BadLine('"value" is missing: a line is {"key": "…", "value": …}', key)
-    if (contentType !== undefined && contentType !== jsonType) throw new BadLine('"content_type" goes with "value_base64": a "value" is JSON', key)
+    if (contentType !== undefined && contentType !== jsonType)
+      throw new BadLine('"content_type" goes with "value_base64": a "value" is JSON', key)
     return { value: Buffer.from(value, 'utf8'), contentType: jsonType }
   }
   if (value !== undefined) throw new BadLine('there are "value" and "value_base64": one of them', key)

@@ -6,7 +6,9 @@ export const textType = 'text/plain; charset=utf-8'
 export const bytesType = 'application/octet-stream'
 
 /** A value in JSON output: as itself where it is JSON or text, else as base64. */
-export type ShownValue = { readonly value: unknown; readonly content_type?: string } | { readonly value_base64: string; readonly content_type?: string }
+export type ShownValue =
+  | { readonly value: unknown; readonly content_type?: string }
+  | { readonly value_base64: string; readonly content_type?: string }
 
 /** The content type of bytes that came without one: JSON text, other text, or bytes. */
 export function guessedType(value: Uint8Array): string {

@@ -23,7 +23,12 @@ const lineIntervalMs = 5_000
  * On a screen a bar (a running line where the total is unknown), elsewhere a line every five seconds; all on standard error.
  * @param totalUnits 0 where it is not known
  */
-export async function startProgress(terminal: Terminal, title: string, totalUnits: number, figures: () => ProgressFigures): Promise<Progress> {
+export async function startProgress(
+  terminal: Terminal,
+  title: string,
+  totalUnits: number,
+  figures: () => ProgressFigures
+): Promise<Progress> {
   if (terminal.errors.columns === 0) return lines(terminal, title, figures)
   const { default: progress } = await import('cli-progress')
   const bar = new progress.SingleBar({

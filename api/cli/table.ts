@@ -31,7 +31,9 @@ export async function tableOf(
     head: headings.map(heading => painted(sink, 'bold', heading)),
     chars: borderless,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    colAligns: headings.map((_, column) => (rows.length > 0 && rows.every(row => typeof row[column] === 'number') ? 'right' : 'left'))
+    colAligns: headings.map((_, column) =>
+      rows.length > 0 && rows.every(row => typeof row[column] === 'number') ? 'right' : 'left'
+    )
   })
   for (const row of rows) table.push(row.map((cell, column) => paint(printable(String(cell)).replaceAll('\n', ' '), column)))
   const lines = table.toString().split('\n')

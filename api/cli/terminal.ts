@@ -61,5 +61,8 @@ export function painted(sink: TextSink, colour: Colour, text: string): string {
 
 /** Text of a key or an error from elsewhere, safe for a screen: control characters are spelled out. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replaceAll(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  )
 }

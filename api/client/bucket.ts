@@ -205,7 +205,7 @@ export class Bucket<T = unknown> {
       // Updates of one client to one key would only be in each other's way.
       return this.#ports.updates.run(name, () => this.#update(name, change, options, attemptsMax))
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 

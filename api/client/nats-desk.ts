@@ -115,7 +115,7 @@ function serviceFault(status: string, description: string, data: Uint8Array): Fa
     try {
       const body = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')) as Partial<Fault>
       if (typeof body.code === 'string' && Object.hasOwn(faultStatus, body.code))
-        return { ...body, code: body.code, detail: String(body.detail ?? description) }
+        return { ...body, code: body.code, detail: body.detail ?? description }
     } catch {
       // Not a fault: the headers have to do.
     }

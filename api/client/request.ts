@@ -35,12 +35,10 @@ export class Request extends Waiting {
   to: Ref | undefined = undefined
   /** The flush that the present attempt left with. */
   flush = 0
-  /** Attempts that were sent. */
-  attempts = 0
   /** Attempts that are surely without effect: refused for overload, undelivered, or not sent. */
   setbacks = 0
-  /** A get that was slow once and was asked of another coordinator since; or a write whose coordinator was found slow. */
-  impatient = false
+  /** How often its coordinator was found slow: a get is asked of another one then, a write only waits. */
+  slowness = 0
 
   constructor(correlation: number, message: Message, partition: number, deadlineMs: number, timeoutMs: number) {
     super()

@@ -31,7 +31,10 @@ export function methodsOf(app: FastifyInstance): () => void {
         schema: { hide: true },
         // Before a body is read.
         onRequest: (request, reply, _done) => {
-          sendFault(reply.header('allow', allow).header('connection', 'close'), fault('not_allowed', `${request.method} is not possible here: use ${allow}`))
+          sendFault(
+            reply.header('allow', allow).header('connection', 'close'),
+            fault('not_allowed', `${request.method} is not possible here: use ${allow}`)
+          )
         },
         handler: (_request, reply) => reply
       })

@@ -55,7 +55,10 @@ function levelsOf(request: FastifyRequest<{ Params: { bucket: string } }>, door:
   if (isFault(put)) return put
   if (isFault(del)) return del
   if (put.ifMatch !== '' || put.create || put.context !== undefined) {
-    return fault('bad_request', 'conditions and contexts belong to one key: give "context" with each operation, and no If-Match, If-None-Match or Carillon-Context')
+    return fault(
+      'bad_request',
+      'conditions and contexts belong to one key: give "context" with each operation, and no If-Match, If-None-Match or Carillon-Context'
+    )
   }
   return { get, put, delete: del }
 }
@@ -97,14 +100,24 @@ async function run(door: Door, levels: Levels, text: string): Promise<string | F
       if (isFault(context)) return context
       const written = await deleteKey(door.core, levels.delete, key, context)
       if (isFault(written)) return written
-      return withStatus(204, op, `{"message":"deleted","key":${JSON.stringify(shownKey)},"context":"${encodeContext(written.context)}"}`)
+      return withStatus(
+        204,
+        op,
+        `{"message":"deleted","key":${JSON.stringify(shownKey)},"context":"${encodeContext(written.context)}"}`
+      )
     }
     default:
       return fault('bad_request', `"op" is ${JSON.stringify(op.slice(0, 64))}: allowed is get, put, create, delete`)
   }
 }
 
-async function write(door: Door, operation: Operation, op: 'put' | 'create', shownKey: string, members: JsonMembers): Promise<string | Fault> {
+async function write(
+  door: Door,
+  operation: Operation,
+  op: 'put' | 'create',
+  shownKey: string,
+  members: JsonMembers
+): Promise<string | Fault> {
   const key = keyIn(operation, shownKey)
   if (isFault(key)) return key
   const value = valueOf(members)

@@ -34,7 +34,8 @@ export function bucketRoutes(app: FastifyInstance, { admin, wallMs }: Door): voi
 
   app.put<InBucket>('/api/v1/buckets/:bucket', { schema: describeBucket.put }, async (request, reply) => {
     const { bucket } = request.params
-    if (!Buffer.isBuffer(request.body)) return sendFault(reply, fault('bad_request', 'the body is missing: send a JSON object of bucket properties'))
+    if (!Buffer.isBuffer(request.body))
+      return sendFault(reply, fault('bad_request', 'the body is missing: send a JSON object of bucket properties'))
     const text = jsonTextOf(request.body)
     if (isFault(text)) return sendFault(reply, text)
     const properties = await admin.setBucket(bucket, withoutName(JSON.parse(text), bucket))
@@ -72,7 +73,8 @@ function keysQueryOf(query: Readonly<Record<string, string | string[]>>): KeysPa
   let encoding: 'utf8' | 'base64url' | Fault = 'utf8'
   for (const name in query) {
     const value = query[name]!
-    if (typeof value !== 'string') return fault('bad_request', `the parameter ${name.slice(0, 64)} is given ${value.length} times: give it once`)
+    if (typeof value !== 'string')
+      return fault('bad_request', `the parameter ${name.slice(0, 64)} is given ${value.length} times: give it once`)
     const shownAs = `the parameter ${name}`
     if (name === 'prefix') prefix = value
     else if (name === 'cursor') cursor = value
@@ -80,12 +82,19 @@ function keysQueryOf(query: Readonly<Record<string, string | string[]>>): KeysPa
     else if (name === 'strict') strict = oneOf(shownAs, value, ['true', 'false'])
     else if (name === 'values') values = oneOf(shownAs, value, ['true', 'false'])
     else if (name === 'encoding') encoding = oneOf(shownAs, value, ['utf8', 'base64url'])
-    else return fault('bad_request', `the parameter ${JSON.stringify(name.slice(0, 64))} is unknown: there are prefix, cursor, limit, strict, values, encoding`)
+    else
+      return fault(
+        'bad_request',
+        `the parameter ${JSON.stringify(name.slice(0, 64))} is unknown: there are prefix, cursor, limit, strict, values, encoding`
+      )
   }
   for (const checked of [limit, strict, values, encoding]) if (isFault(checked)) return checked
   const bytes = Buffer.from(prefix, encoding === 'base64url' ? 'base64url' : 'utf8')
   if (bytes.length > limits.keyBytesMax) {
-    return fault('too_large', `the prefix has ${bytes.length} bytes, a key has at most ${limits.keyBytesMax}`, { limit: limits.keyBytesMax, size: bytes.length })
+    return fault('too_large', `the prefix has ${bytes.length} bytes, a key has at most ${limits.keyBytesMax}`, {
+      limit: limits.keyBytesMax,
+      size: bytes.length
+    })
   }
   return {
     prefix: bytes,
@@ -114,7 +123,8 @@ function shownKey(key: Buffer, encoding: 'utf8' | 'base64url'): string {
 
 /** What GET gives can be sent back as it is. */
 function withoutName(input: unknown, bucket: string): unknown {
-  if (typeof input !== 'object' || input === null || Array.isArray(input) || (input as { bucket?: unknown }).bucket !== bucket) return input
+  if (typeof input !== 'object' || input === null || Array.isArray(input) || (input as { bucket?: unknown }).bucket !== bucket)
+    return input
   const { bucket: _, ...properties } = input as { bucket: unknown }
   return properties
 }

@@ -14,13 +14,25 @@ const properties = {
 
 /** For the OpenAPI document. */
 export const describeBucket = {
-  list: { tags, summary: 'Buckets that were given properties', response: { 200: jsonReply('Names', { buckets: { type: 'array', items: { type: 'string' } } }) } },
-  get: { tags, summary: "A bucket's properties", params: bucketInPath, response: { 200: jsonReply('Properties', properties), 400: problem } },
+  list: {
+    tags,
+    summary: 'Buckets that were given properties',
+    response: { 200: jsonReply('Names', { buckets: { type: 'array', items: { type: 'string' } } }) }
+  },
+  get: {
+    tags,
+    summary: "A bucket's properties",
+    params: bucketInPath,
+    response: { 200: jsonReply('Properties', properties), 400: problem }
+  },
   put: {
     tags,
     summary: 'Change some properties of a bucket',
     params: bucketInPath,
-    body: { type: 'object', properties: { ...properties, preset: { type: 'string', enum: ['read-fast', 'write-fast', 'balanced'] } } },
+    body: {
+      type: 'object',
+      properties: { ...properties, preset: { type: 'string', enum: ['read-fast', 'write-fast', 'balanced'] } }
+    },
     response: { 200: jsonReply('All properties, as they are now', properties), 400: problem }
   }
 }
@@ -65,12 +77,21 @@ export const describeBatch = {
         maxItems: limits.batchOperationsMax,
         items: {
           type: 'object',
-          properties: { op: { type: 'string', enum: ['get', 'put', 'create', 'delete'] }, key: { type: 'string' }, value: {}, context: { type: 'string' } },
+          properties: {
+            op: { type: 'string', enum: ['get', 'put', 'create', 'delete'] },
+            key: { type: 'string' },
+            value: {},
+            context: { type: 'string' }
+          },
           required: ['op', 'key']
         }
       }
     },
     required: ['operations']
   },
-  response: { 200: jsonReply('Results, in the order of the operations', { results: { type: 'array', items: { type: 'object' } } }), 400: problem, 413: problem }
+  response: {
+    200: jsonReply('Results, in the order of the operations', { results: { type: 'array', items: { type: 'object' } } }),
+    400: problem,
+    413: problem
+  }
 }

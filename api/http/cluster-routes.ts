@@ -10,7 +10,9 @@ const json = 'application/json; charset=utf-8'
 
 /** What people and tools ask about the cluster itself. */
 export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door): void {
-  app.get('/healthz', { schema: describeCluster.healthz }, (_request, reply) => reply.header('content-type', json).send('{"status":"alive"}'))
+  app.get('/healthz', { schema: describeCluster.healthz }, (_request, reply) =>
+    reply.header('content-type', json).send('{"status":"alive"}')
+  )
 
   app.get('/readyz', { schema: describeCluster.readyz }, (_request, reply) => {
     const { ready, missing } = readiness()
@@ -32,18 +34,25 @@ export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door):
     reply.header('content-type', json).send(JSON.stringify(await admin.ring()))
   )
 
-  app.get<{ Querystring: { host?: string | string[] } }>('/api/v1/actors', { schema: describeCluster.actors }, async (request, reply) => {
-    const { host } = request.query
-    const shown = await admin.actors(Array.isArray(host) ? host.join() : host)
-    return reply.header('content-type', json).send(JSON.stringify(shown))
-  })
+  app.get<{ Querystring: { host?: string | string[] } }>(
+    '/api/v1/actors',
+    { schema: describeCluster.actors },
+    async (request, reply) => {
+      const { host } = request.query
+      const shown = await admin.actors(Array.isArray(host) ? host.join() : host)
+      return reply.header('content-type', json).send(JSON.stringify(shown))
+    }
+  )
 
   app.get<{ Params: { bucket: string; key: string }; Querystring: { encoding?: string | string[] } }>(
     '/api/v1/explain/:bucket/:key',
     { schema: describeCluster.explain },
     async (request, reply) => {
       const { bucket, key } = request.params
-      const encoding = oneOf<KeyEncoding>('the parameter encoding', String(request.query.encoding ?? 'utf8'), ['utf8', 'base64url'])
+      const encoding = oneOf<KeyEncoding>('the parameter encoding', String(request.query.encoding ?? 'utf8'), [
+        'utf8',
+        'base64url'
+      ])
       if (isFault(encoding)) return sendFault(reply, encoding)
       const bytes = keyBytesOf(key, encoding)
       if (isFault(bytes)) return sendFault(reply, bytes)

@@ -11,20 +11,40 @@ export const describeCluster = {
   readyz: {
     tags: health,
     summary: 'Whether this host can reach a quorum of every partition',
-    response: { 200: jsonReply('Ready', { status: text }), 503: jsonReply('Not ready', { status: text, missing: { type: 'array', items: text } }) }
+    response: {
+      200: jsonReply('Ready', { status: text }),
+      503: jsonReply('Not ready', { status: text, missing: { type: 'array', items: text } })
+    }
   },
-  metrics: { tags: health, summary: 'Prometheus metrics of this host', response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: text } } } } },
+  metrics: {
+    tags: health,
+    summary: 'Prometheus metrics of this host',
+    response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: text } } } }
+  },
   cluster: {
     tags: cluster,
     summary: 'The hosts of the cluster',
     response: {
-      200: jsonReply('Cluster', { cluster: text, epoch: text, datacenters: { type: 'array', items: text }, hosts: { type: 'array', items: { type: 'object' } }, plan: {} })
+      200: jsonReply('Cluster', {
+        cluster: text,
+        epoch: text,
+        datacenters: { type: 'array', items: text },
+        hosts: { type: 'array', items: { type: 'object' } },
+        plan: {}
+      })
     }
   },
   ring: {
     tags: cluster,
     summary: 'Which hosts hold which partition',
-    response: { 200: jsonReply('Ring', { epoch: text, partitions: whole, replicas: whole, owners: { type: 'array', items: { type: 'array', items: text } } }) }
+    response: {
+      200: jsonReply('Ring', {
+        epoch: text,
+        partitions: whole,
+        replicas: whole,
+        owners: { type: 'array', items: { type: 'array', items: text } }
+      })
+    }
   },
   actors: {
     tags: cluster,
@@ -38,7 +58,14 @@ export const describeCluster = {
     params: bucketAndKeyInPath,
     querystring: { type: 'object', properties: { encoding: { type: 'string', enum: ['utf8', 'base64url'] } } },
     response: {
-      200: jsonReply('Replicas', { bucket: text, key: text, partition: whole, preference: { type: 'array' }, hints: { type: 'array' }, agree: { type: 'boolean' } }),
+      200: jsonReply('Replicas', {
+        bucket: text,
+        key: text,
+        partition: whole,
+        preference: { type: 'array' },
+        hints: { type: 'array' },
+        agree: { type: 'boolean' }
+      }),
       400: problem
     }
   },

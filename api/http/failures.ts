@@ -16,11 +16,15 @@ export function answerFailures(app: FastifyInstance, settings: HttpSettings, log
       return reply
     }
     const why = error instanceof StoreError ? error.fault : isTooLarge(error) ? bodyFault(request, settings) : faultOf(error)
-    if (why.code === 'internal') log.error({ route: request.routeOptions.url, error: error.stack ?? String(error) }, 'a request failed unexpectedly')
+    if (why.code === 'internal')
+      log.error({ route: request.routeOptions.url, error: error.stack ?? String(error) }, 'a request failed unexpectedly')
     return sendFault(reply, why)
   })
   app.setNotFoundHandler((request, reply) =>
-    sendFault(reply, fault('not_found', `there is nothing at ${request.method} ${shownPath(request.url)}: see /docs for what there is`))
+    sendFault(
+      reply,
+      fault('not_found', `there is nothing at ${request.method} ${shownPath(request.url)}: see /docs for what there is`)
+    )
   )
 }
 
@@ -42,16 +46,23 @@ function bodyFault(request: FastifyRequest, { batchBytesMax, pairBytesMax }: Htt
 export function faultOf(error: FastifyError): Fault {
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return fault('unsupported_media_type', 'this door takes JSON: send Content-Type: application/json; for other bytes there is /api/v1/buckets/{bucket}/keys/{key}')
+      return fault(
+        'unsupported_media_type',
+        'this door takes JSON: send Content-Type: application/json; for other bytes there is /api/v1/buckets/{bucket}/keys/{key}'
+      )
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return fault('bad_request', 'the body is not as long as its Content-Length says')
     case 'FST_ERR_BAD_URL':
-      return fault('bad_request', 'the path is not percent-encoded UTF-8: encode each byte of the key as %XX, or any bytes by ?encoding=base64url')
+      return fault(
+        'bad_request',
+        'the path is not percent-encoded UTF-8: encode each byte of the key as %XX, or any bytes by ?encoding=base64url'
+      )
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return fault('too_large', 'a part of the path is too long')
   }
   if (error.statusCode === 429) return fault('rate_limited', `${error.message}: wait a moment before asking again`)
-  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return fault('bad_request', error.message)
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+    return fault('bad_request', error.message)
   return fault('internal', 'the host failed at this request: the log says why')
 }
 
@@ -75,7 +86,10 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
 
 function brokenRequest(error: NodeJS.ErrnoException): [number, Fault] {
   if (error.code === 'HPE_HEADER_OVERFLOW') {
-    return [431, fault('too_large', `the request line and headers are larger than ${headerBytesMax} bytes`, { limit: headerBytesMax })]
+    return [
+      431,
+      fault('too_large', `the request line and headers are larger than ${headerBytesMax} bytes`, { limit: headerBytesMax })
+    ]
   }
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, fault('timeout', 'the request did not arrive in time')]
   return [400, fault('bad_request', 'this is no HTTP/1.1 request')]

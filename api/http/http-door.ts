@@ -21,7 +21,15 @@ import { answerBrokenRequest, answerFailures, faultOf } from './failures.ts'
 import { measureRequests } from './http-metrics.ts'
 import { sendFault } from './problem.ts'
 import { rawRoutes } from './raw-routes.ts'
-import { bodyBytesMaxOf, headerBytesMax, headersTimeoutMs, type HttpSettings, httpSettingsDefault, keepAliveTimeoutMs, wholeRequestTimeoutMs } from './settings.ts'
+import {
+  bodyBytesMaxOf,
+  headerBytesMax,
+  headersTimeoutMs,
+  type HttpSettings,
+  httpSettingsDefault,
+  keepAliveTimeoutMs,
+  wholeRequestTimeoutMs
+} from './settings.ts'
 import { storeRoutes } from './store-routes.ts'
 
 export interface HttpOptions {
@@ -61,7 +69,9 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     // A key as long as the headers may be gets a fault that says what is too long.
     routerOptions: { maxParamLength: headerBytesMax },
     http: { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs },
-    ...(settings.tls === undefined ? {} : { https: { ...settings.tls, maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs } }),
+    ...(settings.tls === undefined
+      ? {}
+      : { https: { ...settings.tls, maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs } }),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
       // Fastify runs no hooks here, so the credentials are looked at once more.
@@ -112,7 +122,11 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
     })
   }
   if (settings.rateLimitPerSecond > 0) {
-    await app.register(rateLimit, { max: settings.rateLimitPerSecond, timeWindow: 1000, allowList: request => request.raw.url === '/healthz' })
+    await app.register(rateLimit, {
+      max: settings.rateLimitPerSecond,
+      timeWindow: 1000,
+      allowList: request => request.raw.url === '/healthz'
+    })
   }
 }
 
@@ -120,8 +134,14 @@ async function describeApi(app: FastifyInstance, settings: HttpSettings, version
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Carillon', description: 'A leaderless key-value store. Errors are RFC 9457 problems with a stable `code`.', version },
-      ...(settings.token === '' ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] })
+      info: {
+        title: 'Carillon',
+        description: 'A leaderless key-value store. Errors are RFC 9457 problems with a stable `code`.',
+        version
+      },
+      ...(settings.token === ''
+        ? {}
+        : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] })
     }
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })

@@ -10,7 +10,12 @@ export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
     let histogram = histograms.get(id)
     if (histogram === undefined) {
       const labels = { operation: `${request.method} ${route}`, outcome: `${Math.floor(reply.statusCode / 100)}xx` }
-      histogram = metrics.histogram('http_request_seconds', 'Time of an HTTP request, by route and status', durationBounds, labels)
+      histogram = metrics.histogram(
+        'http_request_seconds',
+        'Time of an HTTP request, by route and status',
+        durationBounds,
+        labels
+      )
       histograms.set(id, histogram)
     }
     histogram.record(reply.elapsedTime / 1000)

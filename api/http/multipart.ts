@@ -11,7 +11,12 @@ export function multipartOf(versions: readonly Sibling[]): { readonly boundary: 
   const boundary = boundaryFor(versions)
   const parts: Buffer[] = []
   for (const version of versions) {
-    parts.push(Buffer.from(`--${boundary}\r\nContent-Type: ${version.contentType}\r\nContent-Length: ${version.value.length}\r\n\r\n`, 'latin1'))
+    parts.push(
+      Buffer.from(
+        `--${boundary}\r\nContent-Type: ${version.contentType}\r\nContent-Length: ${version.value.length}\r\n\r\n`,
+        'latin1'
+      )
+    )
     parts.push(bufferOf(version.value), lineEnd)
   }
   parts.push(Buffer.from(`--${boundary}--\r\n`, 'latin1'))

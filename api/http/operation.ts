@@ -27,7 +27,12 @@ export interface Operation {
 }
 
 /** @param bucket where the path names it; the query must not then */
-export function operationOf(request: FastifyRequest, kind: StoreOperation, timeoutMsDefault: number, bucket?: string): Operation | Fault {
+export function operationOf(
+  request: FastifyRequest,
+  kind: StoreOperation,
+  timeoutMsDefault: number,
+  bucket?: string
+): Operation | Fault {
   const reader = new OptionsReader()
   let encoding: KeyEncoding = 'utf8'
   let context = headerOf(request, 'carillon-context')
@@ -35,10 +40,12 @@ export function operationOf(request: FastifyRequest, kind: StoreOperation, timeo
   const query = request.query as Readonly<Record<string, string | string[]>>
   for (const name in query) {
     const value = query[name]!
-    if (typeof value !== 'string') return fault('bad_request', `the parameter ${name.slice(0, 64)} is given ${value.length} times: give it once`)
+    if (typeof value !== 'string')
+      return fault('bad_request', `the parameter ${name.slice(0, 64)} is given ${value.length} times: give it once`)
     const shownAs = `the parameter ${name}`
     if (name === 'bucket') {
-      if (bucket !== undefined && bucket !== value) return badParameter(shownAs, value, `the bucket of the path, ${bucket}, or none`)
+      if (bucket !== undefined && bucket !== value)
+        return badParameter(shownAs, value, `the bucket of the path, ${bucket}, or none`)
       named = value
     } else if (name === 'encoding') {
       const given = oneOf(shownAs, value, encodings)
@@ -96,7 +103,9 @@ function conditionsOf(request: FastifyRequest): { ifMatch: string; create: boole
   if (match === undefined) return { ifMatch: '', create: true }
   if (noneMatch !== undefined) return fault('bad_request', 'If-Match and If-None-Match contradict each other: send one of them')
   const digest = match.trim() === '*' ? '*' : etag.exec(match.trim())?.[1]
-  return digest === undefined ? badParameter('If-Match', match, 'one ETag of a read of this key, as "1a2b3c", or *') : { ifMatch: digest, create: false }
+  return digest === undefined
+    ? badParameter('If-Match', match, 'one ETag of a read of this key, as "1a2b3c", or *')
+    : { ifMatch: digest, create: false }
 }
 
 export function headerOf(request: FastifyRequest, name: string): string | undefined {

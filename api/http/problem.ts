@@ -41,6 +41,10 @@ export function statusOf(fault: Fault): number {
 /** @param status where it is not the code's own: 431 */
 export function sendFault(reply: FastifyReply, fault: Fault, status: number = statusOf(fault)): FastifyReply {
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="carillon"')
-  if (fault.code === 'overloaded' || fault.code === 'unavailable' || fault.code === 'rate_limited') reply.header('retry-after', '1')
-  return reply.code(status).header('content-type', problemType).send(JSON.stringify(problemOf(fault, status)))
+  if (fault.code === 'overloaded' || fault.code === 'unavailable' || fault.code === 'rate_limited')
+    reply.header('retry-after', '1')
+  return reply
+    .code(status)
+    .header('content-type', problemType)
+    .send(JSON.stringify(problemOf(fault, status)))
 }

@@ -18,7 +18,9 @@ type RawKey = { Params: { bucket: string; key: string } }
 export function rawRoutes(app: FastifyInstance, door: Door): void {
   const { core, settings } = door
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: settings.pairBytesMax }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: settings.pairBytesMax }, (_request, body, done) =>
+    done(null, body)
+  )
 
   app.get<RawKey>(path, { schema: describeRaw.get }, async (request, reply) => {
     const operation = operationOf(request, 'get', settings.requestTimeoutMs, request.params.bucket)
@@ -71,11 +73,15 @@ function sendReading(request: FastifyRequest, reply: FastifyReply, reading: Read
   const newest = versions[0]
   if (newest === undefined) return sendFault(reply, fault('not_found', 'there is no value under this key'))
   // What users stored must not run as a page of this origin, where the console lives.
-  reply.header('content-security-policy', "default-src 'none'; sandbox").header('last-modified', new Date(newest.modifiedMs).toUTCString())
+  reply
+    .header('content-security-policy', "default-src 'none'; sandbox")
+    .header('last-modified', new Date(newest.modifiedMs).toUTCString())
   if (versions.length === 1) return reply.header('content-type', newest.contentType || bytesType).send(bufferOf(newest.value))
   reply.code(300).header('vary', 'accept')
   if (wantsJson(request)) {
-    return reply.header('content-type', 'application/json; charset=utf-8').send(`{"siblings":${siblingsArray(reading)},"context":"${context}"}`)
+    return reply
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(`{"siblings":${siblingsArray(reading)},"context":"${context}"}`)
   }
   const { boundary, body } = multipartOf(versions)
   return reply.header('content-type', `multipart/mixed; boundary=${boundary}`).send(body)

@@ -13,7 +13,10 @@ export const describeRaw = {
     querystring: rawReadQuery,
     response: {
       200: { description: 'The value, with its Content-Type', content: { '*/*': bytes } },
-      300: { description: 'Several concurrent values, newest first', content: { 'multipart/mixed': bytes, 'application/json': { schema: { type: 'object' } } } },
+      300: {
+        description: 'Several concurrent values, newest first',
+        content: { 'multipart/mixed': bytes, 'application/json': { schema: { type: 'object' } } }
+      },
       404: problem,
       ...failures
     }

@@ -14,16 +14,27 @@ export const keyInPath: Schema = {
   required: ['key']
 }
 
-export const bucketInPath: Schema = { type: 'object', properties: { bucket: text('1 to 64 of A-Z a-z 0-9 _ -') }, required: ['bucket'] }
+export const bucketInPath: Schema = {
+  type: 'object',
+  properties: { bucket: text('1 to 64 of A-Z a-z 0-9 _ -') },
+  required: ['bucket']
+}
 
 export const bucketAndKeyInPath: Schema = {
   type: 'object',
-  properties: { bucket: text('1 to 64 of A-Z a-z 0-9 _ -'), key: text('The key, percent-encoded; or base64url with encoding=base64url') },
+  properties: {
+    bucket: text('1 to 64 of A-Z a-z 0-9 _ -'),
+    key: text('The key, percent-encoded; or base64url with encoding=base64url')
+  },
   required: ['bucket', 'key']
 }
 
 const common = {
-  consistency: { type: 'string', enum: ['one', 'quorum', 'all', 'local_quorum', 'each_quorum'], description: 'Replicas that must answer, by name' },
+  consistency: {
+    type: 'string',
+    enum: ['one', 'quorum', 'all', 'local_quorum', 'each_quorum'],
+    description: 'Replicas that must answer, by name'
+  },
   timeout: { type: 'integer', minimum: 1, maximum: 60_000, description: 'Milliseconds' },
   sloppy: { type: 'boolean', default: true, description: 'Whether hosts beyond the preference list may stand in' },
   receipt: { type: 'boolean', default: false, description: 'Say who answered' },

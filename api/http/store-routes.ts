@@ -39,11 +39,20 @@ export function storeRoutes(app: FastifyInstance, door: Door): void {
 
   app.post('/api/v1/store', { schema: describeStore.post }, (request, reply) => put(request, reply, undefined, 'create'))
   app.put('/api/v1/store', { schema: describeStore.put }, (request, reply) => put(request, reply, undefined, 'put'))
-  app.put<KeyInPath>('/api/v1/store/:key', { schema: describeStore.putKey }, (request, reply) => put(request, reply, request.params.key, 'put'))
+  app.put<KeyInPath>('/api/v1/store/:key', { schema: describeStore.putKey }, (request, reply) =>
+    put(request, reply, request.params.key, 'put')
+  )
   app.delete('/api/v1/store', { schema: describeStore.delete }, (request, reply) => del(request, reply, undefined))
-  app.delete<KeyInPath>('/api/v1/store/:key', { schema: describeStore.deleteKey }, (request, reply) => del(request, reply, request.params.key))
+  app.delete<KeyInPath>('/api/v1/store/:key', { schema: describeStore.deleteKey }, (request, reply) =>
+    del(request, reply, request.params.key)
+  )
 
-  async function put(request: FastifyRequest, reply: FastifyReply, pathKey: string | undefined, mode: 'put' | 'create'): Promise<FastifyReply> {
+  async function put(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    pathKey: string | undefined,
+    mode: 'put' | 'create'
+  ): Promise<FastifyReply> {
     const operation = operationOf(request, 'put', settings.requestTimeoutMs)
     if (isFault(operation)) return sendFault(reply, operation)
     const members = bodyOf(request, putMembers)
@@ -62,14 +71,18 @@ export function storeRoutes(app: FastifyInstance, door: Door): void {
     if (isFault(written)) return sendFault(reply, written)
     const token = tellWritten(reply, written)
     if (mode === 'create' && operation.encoding === 'utf8') reply.header('location', locationOf(text, operation))
-    return reply.code(201).header('content-type', json).send(storedBody(text, value.shown, token, written.receipt))
+    return reply
+      .code(201)
+      .header('content-type', json)
+      .send(storedBody(text, value.shown, token, written.receipt))
   }
 
   async function del(request: FastifyRequest, reply: FastifyReply, pathKey: string | undefined): Promise<FastifyReply> {
     const operation = operationOf(request, 'delete', settings.requestTimeoutMs)
     if (isFault(operation)) return sendFault(reply, operation)
     const isEmpty = !Buffer.isBuffer(request.body) || request.body.length === 0
-    if (isEmpty && pathKey === undefined) return sendFault(reply, fault('bad_request', 'the key is missing: DELETE /api/v1/store/{key}, or a body {"key":…}'))
+    if (isEmpty && pathKey === undefined)
+      return sendFault(reply, fault('bad_request', 'the key is missing: DELETE /api/v1/store/{key}, or a body {"key":…}'))
     const members = isEmpty ? undefined : bodyOf(request, deleteMembers)
     if (isFault(members)) return sendFault(reply, members)
     const text = members === undefined ? pathKey! : keyTextOf(members, pathKey)
@@ -87,7 +100,8 @@ export function storeRoutes(app: FastifyInstance, door: Door): void {
 
 /** The members of a body that is a JSON object. */
 export function bodyOf(request: FastifyRequest, known: readonly string[]): JsonMembers | Fault {
-  if (!Buffer.isBuffer(request.body) || request.body.length === 0) return fault('bad_request', `the body is missing: send a JSON object with ${known.join(', ')}`)
+  if (!Buffer.isBuffer(request.body) || request.body.length === 0)
+    return fault('bad_request', `the body is missing: send a JSON object with ${known.join(', ')}`)
   const text = jsonTextOf(request.body)
   if (isFault(text)) return text
   const members = membersOf(text, 'the body')
@@ -99,7 +113,8 @@ function keyTextOf(members: JsonMembers, pathKey: string | undefined): string | 
   const inBody = textMember(members, 'key')
   if (isFault(inBody)) return inBody
   if (pathKey === undefined) return inBody ?? fault('bad_request', 'the body has no "key": send {"key":"…","value":…}')
-  if (inBody !== undefined && inBody !== pathKey) return fault('bad_request', 'the key of the path and that of the body differ: leave the latter out')
+  if (inBody !== undefined && inBody !== pathKey)
+    return fault('bad_request', 'the key of the path and that of the body differ: leave the latter out')
   return pathKey
 }
 

@@ -10,7 +10,11 @@ const found = jsonReply('Found', {
   message: { const: 'found' },
   key,
   value: anyJson,
-  siblings: { type: 'array', items: { type: 'object', properties: { value: anyJson } }, description: 'All concurrent versions, newest first; absent where there is one' },
+  siblings: {
+    type: 'array',
+    items: { type: 'object', properties: { value: anyJson } },
+    description: 'All concurrent versions, newest first; absent where there is one'
+  },
   context: contextToken
 })
 const stored = jsonReply('Stored', { message: { const: 'key stored' }, key, value: anyJson, context: contextToken })
@@ -19,7 +23,13 @@ const failures = { 400: problem, 412: problem, 413: problem, 415: problem, 503: 
 
 /** For the OpenAPI document. */
 export const describeStore = {
-  get: { tags, summary: 'Read a key', params: keyInPath, querystring: readQuery, response: { 200: found, 404: notFound, 400: problem, 503: problem, 504: problem } },
+  get: {
+    tags,
+    summary: 'Read a key',
+    params: keyInPath,
+    querystring: readQuery,
+    response: { 200: found, 404: notFound, 400: problem, 503: problem, 504: problem }
+  },
   post: {
     tags,
     summary: 'Store a new key; 409 where it exists',

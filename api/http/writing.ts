@@ -28,16 +28,22 @@ export function valueOf(members: JsonMembers): GivenValue | Fault {
   if (isFault(contentType)) return contentType
   const wrongType = contentType === undefined ? undefined : contentTypeFault(contentType)
   if (wrongType !== undefined) return wrongType
-  if (encoding !== undefined && encoding !== 'base64') return fault('bad_request', `"encoding" is ${JSON.stringify(encoding.slice(0, 64))}: allowed is base64, or none for JSON`)
+  if (encoding !== undefined && encoding !== 'base64')
+    return fault('bad_request', `"encoding" is ${JSON.stringify(encoding.slice(0, 64))}: allowed is base64, or none for JSON`)
   if (encoding === undefined && (contentType === undefined || contentType === jsonType)) {
     return { bytes: Buffer.from(raw, 'utf8'), contentType: jsonType, shown: `"value":${raw}` }
   }
   const text = textMember(members, 'value')
-  if (isFault(text) || text === undefined) return fault('bad_request', '"value" must be a string where "encoding" or "content_type" is given')
+  if (isFault(text) || text === undefined)
+    return fault('bad_request', '"value" must be a string where "encoding" or "content_type" is given')
   const type = contentType ?? 'application/octet-stream'
   const typeMember = contentType === undefined ? '' : `,"content_type":${JSON.stringify(contentType)}`
   if (encoding === undefined) {
-    if (!/^text\//i.test(type)) return fault('bad_request', `"content_type" is ${JSON.stringify(type)}: bytes that are no text go as base64, with "encoding":"base64"`)
+    if (!/^text\//i.test(type))
+      return fault(
+        'bad_request',
+        `"content_type" is ${JSON.stringify(type)}: bytes that are no text go as base64, with "encoding":"base64"`
+      )
     return { bytes: Buffer.from(text, 'utf8'), contentType: type, shown: `"value":${raw}${typeMember}` }
   }
   const bytes = Buffer.from(text, 'base64')
@@ -48,20 +54,29 @@ export function valueOf(members: JsonMembers): GivenValue | Fault {
 export function contentTypeFault(contentType: string): Fault | undefined {
   const max = limits.contentTypeCharactersMax
   if (contentType.length > max) {
-    return fault('too_large', `the content type has ${contentType.length} characters, the limit is ${max}`, { limit: max, size: contentType.length })
+    return fault('too_large', `the content type has ${contentType.length} characters, the limit is ${max}`, {
+      limit: max,
+      size: contentType.length
+    })
   }
-  return contentTypePattern.test(contentType) ? undefined : fault('bad_request', 'the content type is not of the form type/subtype; parameters in ASCII')
+  return contentTypePattern.test(contentType)
+    ? undefined
+    : fault('bad_request', 'the content type is not of the form type/subtype; parameters in ASCII')
 }
 
 /** @returns why the pair is too large, if it is */
 export function pairFault(key: Key, valueBytes: number, pairBytesMax: number): Fault | undefined {
   const size = keyLengthOf(key) + valueBytes
   if (size <= pairBytesMax) return undefined
-  return fault('too_large', `key and value have ${size} bytes, the limit is ${pairBytesMax}: store less in one value, or split it`, {
-    limit: pairBytesMax,
-    size,
-    outcome: 'refused'
-  })
+  return fault(
+    'too_large',
+    `key and value have ${size} bytes, the limit is ${pairBytesMax}: store less in one value, or split it`,
+    {
+      limit: pairBytesMax,
+      size,
+      outcome: 'refused'
+    }
+  )
 }
 
 /** A context by header or query and one by body must not differ. */
@@ -110,7 +125,12 @@ export async function putValue(
 }
 
 /** @throws {StoreError} */
-export async function deleteKey(core: StoreCore, operation: Operation, key: Key, contextToken: string | undefined): Promise<Written | Fault> {
+export async function deleteKey(
+  core: StoreCore,
+  operation: Operation,
+  key: Key,
+  contextToken: string | undefined
+): Promise<Written | Fault> {
   if (operation.create) return fault('bad_request', 'If-None-Match makes no sense for a delete: use If-Match')
   const context = contextOf(contextToken)
   if (isFault(context)) return context

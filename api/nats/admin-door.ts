@@ -22,7 +22,12 @@ export class AdminDoor {
   readonly #prefix: string
   #underWay = 0
 
-  constructor(options: { readonly connection: DoorConnection; readonly cluster: string; readonly admin: Admin; readonly log: Log }) {
+  constructor(options: {
+    readonly connection: DoorConnection
+    readonly cluster: string
+    readonly admin: Admin
+    readonly log: Log
+  }) {
     this.#connection = options.connection
     this.#admin = options.admin
     this.#log = options.log
@@ -52,12 +57,21 @@ export class AdminDoor {
       const payload = await adminAnswer(this.#admin, subject.slice(this.#prefix.length), data)
       const size = Buffer.byteLength(payload)
       if (size > replyBytesMax) {
-        this.#refuse(reply, fault('too_large', `the answer has ${size} bytes, one message takes ${replyBytesMax}: ask for less, or over HTTP`, { limit: replyBytesMax, size }))
+        this.#refuse(
+          reply,
+          fault('too_large', `the answer has ${size} bytes, one message takes ${replyBytesMax}: ask for less, or over HTTP`, {
+            limit: replyBytesMax,
+            size
+          })
+        )
       } else this.#connection.publish(reply, payload)
     } catch (error) {
       if (error instanceof StoreError) this.#refuse(reply, error.fault)
       else {
-        this.#log.error({ subject, error: (error as Error).stack ?? String(error) }, 'a request of administration failed unexpectedly')
+        this.#log.error(
+          { subject, error: (error as Error).stack ?? String(error) },
+          'a request of administration failed unexpectedly'
+        )
         this.#refuse(reply, fault('internal', 'the host failed at this request: the log says why'))
       }
     } finally {

@@ -1,5 +1,14 @@
 import type { StoreReply } from '../../actors/coordinator-protocol.ts'
-import { type Address, actorOf, addressOf, type Bus, type Envelope, type Message, type Receiver, type Ref, type ThreadAddress } from '../../bus/bus.ts'
+import {
+  type Address,
+  actorOf,
+  addressOf,
+  type Bus,
+  type Envelope,
+  type Receiver,
+  type Ref,
+  type ThreadAddress
+} from '../../bus/bus.ts'
 import { isFault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -43,8 +52,12 @@ export class ClientDoor implements Receiver {
     this.#coordinatorName = coordinator
     this.#coordinator = { address: addressOf(bus.thread, coordinator), correlation: 0, incarnation: 0 }
     this.#counted = {
-      taken: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', { outcome: 'taken' }),
-      refused: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', { outcome: 'refused' })
+      taken: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', {
+        outcome: 'taken'
+      }),
+      refused: metrics.counter('client_requests_total', 'Requests of TypeScript clients, by what became of them at the door', {
+        outcome: 'refused'
+      })
     }
   }
 
@@ -68,7 +81,7 @@ export class ClientDoor implements Receiver {
 
   deliver(envelope: Envelope): void {
     const { message, to, budgetMs, traceparent } = envelope
-    const replyTo = message.replyTo as Ref | undefined
+    const { replyTo } = message
     // Nobody is told: where an answer would have to go is just what is wrong.
     if (replyTo === undefined || !isReplyAddress(replyTo.address) || actorOf(to.address) !== this.#coordinatorName) {
       this.#counted.refused.add()
@@ -79,7 +92,7 @@ export class ClientDoor implements Receiver {
     if (isFault(request)) {
       this.#counted.refused.add()
       const refused: StoreReply = { kind: 'refused', fault: request, epoch: '' }
-      this.#bus.send({ to: replyTo, lane: 'data', budgetMs: 0, traceparent: undefined, message: refused as Message })
+      this.#bus.send({ to: replyTo, lane: 'data', budgetMs: 0, traceparent: undefined, message: refused })
       this.#answered = true
       return
     }
@@ -89,7 +102,7 @@ export class ClientDoor implements Receiver {
       lane: 'data',
       budgetMs: budgetMs > 0 ? Math.min(budgetMs, limits.requestTimeoutMsMax) : limits.requestTimeoutMsDefault,
       traceparent: traceparent !== undefined && traceparent.length > traceparentCharactersMax ? undefined : traceparent,
-      message: request as Message
+      message: request
     })
   }
 

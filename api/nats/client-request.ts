@@ -17,7 +17,8 @@ const vnodeIdMax = 2 ** 52
 export function clientRequestOf(message: Message, pairBytesMax: number): StoreRequest | Fault {
   const given = message as unknown as Readonly<Record<string, unknown>>
   const { kind } = message
-  if (kind !== 'get' && kind !== 'put' && kind !== 'delete') return fault('bad_request', `clients send get, put and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
+  if (kind !== 'get' && kind !== 'put' && kind !== 'delete')
+    return fault('bad_request', `clients send get, put and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
   if (given['hops'] !== 0) return fault('bad_request', 'a client passes nothing on: hops is 0')
   const key = checkedKey(given['key'])
   if (isFault(key)) return key
@@ -26,7 +27,8 @@ export function clientRequestOf(message: Message, pairBytesMax: number): StoreRe
   const replyTo = message.replyTo as never
   if (kind === 'get') return { kind, key, options, hops: 0, replyTo }
   const { context, ifMatch } = given
-  if (context !== undefined && !isContext(context)) return fault('bad_request', `the context is malformed, or has more than ${limits.contextEntriesMax} entries`)
+  if (context !== undefined && !isContext(context))
+    return fault('bad_request', `the context is malformed, or has more than ${limits.contextEntriesMax} entries`)
   if (typeof ifMatch !== 'string' || ifMatch.length > etagCharactersMax) return fault('bad_request', 'ifMatch is no ETag')
   if (kind === 'delete') return { kind, key, context, ifMatch, options, hops: 0, replyTo }
   const { value, contentType, mode, ttlSeconds } = given
@@ -36,7 +38,8 @@ export function clientRequestOf(message: Message, pairBytesMax: number): StoreRe
     const detail = `key and value have ${size} bytes, the limit is ${pairBytesMax}: store less in one value, or split it`
     return fault('too_large', detail, { limit: pairBytesMax, size, outcome: 'refused' })
   }
-  if (typeof contentType !== 'string' || !isContentType(contentType)) return fault('bad_request', 'the content type is not 1 to 128 printable ASCII characters')
+  if (typeof contentType !== 'string' || !isContentType(contentType))
+    return fault('bad_request', 'the content type is not 1 to 128 printable ASCII characters')
   if (mode !== 'put' && mode !== 'create') return fault('bad_request', 'mode is put or create')
   if (!isWhole(ttlSeconds, ttlSecondsMax)) return fault('bad_request', 'ttlSeconds is a whole number of seconds')
   return { kind, key, value, contentType, context, mode, ifMatch, ttlSeconds, options, hops: 0, replyTo }

@@ -43,7 +43,11 @@ export class DoorRoutes {
       const host = this.view.hosts[index]
       if (host === undefined) continue
       const address: Address = coordinatorAddressOf(host, partition)
-      owners.push({ host: host.name, isReachable: host.name === this.#self || isReachable(host), to: { address, correlation: 0, incarnation: 0 } })
+      owners.push({
+        host: host.name,
+        isReachable: host.name === this.#self || isReachable(host),
+        to: { address, correlation: 0, incarnation: 0 }
+      })
     }
     return owners
   }

@@ -35,7 +35,9 @@ export function gotReply(got: Got, wantsSiblings: boolean, nowMs: number): KvRep
     return { payload: newest.value, headers: head }
   }
   head.set('Content-Type', jsonType)
-  const payload = textEncoder.encode(`[${versions.map(version => `{${valueMembers(version.value, version.contentType)}}`).join(',')}]`)
+  const payload = textEncoder.encode(
+    `[${versions.map(version => `{${valueMembers(version.value, version.contentType)}}`).join(',')}]`
+  )
   const limit = limits.busMessageBytesMax - headerBytesMax
   if (payload.length > limit) {
     const detail = `the ${versions.length} siblings together have ${payload.length} bytes, one message takes ${limit}: read them over HTTP`

@@ -35,7 +35,13 @@ const contentTypePattern = /^[\x20-\x7e]+$/
  * What a message of the key-value door asks. Header names are taken in any case; unknown ones of Carillon's own are refused,
  * so that a misspelt one is not passed over in silence.
  */
-export function kvRequestOf(cluster: string, subject: string, headers: HeaderEntries | undefined, payload: Uint8Array, pairBytesMax: number): KvRequest | Fault {
+export function kvRequestOf(
+  cluster: string,
+  subject: string,
+  headers: HeaderEntries | undefined,
+  payload: Uint8Array,
+  pairBytesMax: number
+): KvRequest | Fault {
   const asked = parseKvSubject(cluster, subject)
   if (asked === undefined) {
     return fault('bad_request', `the subject is none of ${cluster}.kv.get|put|create|delete.BUCKET.KEY`)
@@ -49,7 +55,12 @@ export function kvRequestOf(cluster: string, subject: string, headers: HeaderEnt
   const kind = asked.operation === 'create' ? 'put' : asked.operation
   const action = actionOf(asked.operation, key, given, payload, pairBytesMax)
   if (isFault(action)) return action
-  return { action, options: given.options.optionsOf(kind), timeoutMs: given.options.timeoutMs, wantsSiblings: given.wantsSiblings }
+  return {
+    action,
+    options: given.options.optionsOf(kind),
+    timeoutMs: given.options.timeoutMs,
+    wantsSiblings: given.wantsSiblings
+  }
 }
 
 interface Given {
@@ -82,12 +93,14 @@ function givenBy(headers: HeaderEntries, operation: KvOperation): Given | Fault 
     if (lower === 'content-type') {
       contentType = values[0] ?? bytesType
       const max = limits.contentTypeCharactersMax
-      if (contentType.length > max || !contentTypePattern.test(contentType)) return badParameter('Content-Type', contentType, `1 to ${max} printable ASCII characters`)
+      if (contentType.length > max || !contentTypePattern.test(contentType))
+        return badParameter('Content-Type', contentType, `1 to ${max} printable ASCII characters`)
       continue
     }
     if (!lower.startsWith(prefix)) continue
     const value = values[0] ?? ''
-    if (values.length > 1) return fault('bad_request', `the header ${lower.slice(0, 64)} is given ${values.length} times: give it once`)
+    if (values.length > 1)
+      return fault('bad_request', `the header ${lower.slice(0, 64)} is given ${values.length} times: give it once`)
     if (lower === keyName) {
       key = value
     } else if (lower === 'carillon-context') {
@@ -96,16 +109,22 @@ function givenBy(headers: HeaderEntries, operation: KvOperation): Given | Fault 
       if (isFault(decoded)) return decoded
       context = decoded
     } else if (lower === 'carillon-if-match') {
-      if (!/^(?:\*|"?[0-9a-f]{1,14}"?)$/.test(value)) return badParameter(name, value, 'the Carillon-ETag of a read of this key, or *')
+      if (!/^(?:\*|"?[0-9a-f]{1,14}"?)$/.test(value))
+        return badParameter(name, value, 'the Carillon-ETag of a read of this key, or *')
       ifMatch = value.replaceAll('"', '')
     } else if (lower === 'carillon-accept') {
       if (value !== 'siblings' && value !== 'newest') return badParameter(name, value, 'siblings, newest')
       wantsSiblings = value === 'siblings'
     } else if (lower === 'carillon-session') {
-      if (value.length === 0 || value.length > sessionCharactersMax) return badParameter(name, value, `1 to ${sessionCharactersMax} characters`)
+      if (value.length === 0 || value.length > sessionCharactersMax)
+        return badParameter(name, value, `1 to ${sessionCharactersMax} characters`)
     } else {
       const taken = options.take(lower.slice(prefix.length), value, name)
-      if (taken === false) return fault('bad_request', `the header ${JSON.stringify(name.slice(0, 64))} is unknown: see docs/nats.md for what there is`)
+      if (taken === false)
+        return fault(
+          'bad_request',
+          `the header ${JSON.stringify(name.slice(0, 64))} is unknown: see docs/nats.md for what there is`
+        )
       if (taken !== true) return taken
     }
   }
@@ -113,14 +132,17 @@ function givenBy(headers: HeaderEntries, operation: KvOperation): Given | Fault 
 }
 
 function keyGiven(bucket: string, inSubject: string | undefined, inHeader: string | undefined): Key | Fault {
-  if (inSubject !== undefined && inHeader !== undefined) return fault('bad_request', `the key is in the subject and in ${keyHeader}: end the subject at the bucket`)
+  if (inSubject !== undefined && inHeader !== undefined)
+    return fault('bad_request', `the key is in the subject and in ${keyHeader}: end the subject at the bucket`)
   if (inHeader !== undefined) {
     const bytes = keyBytesOf(inHeader, 'base64url')
     return isFault(bytes) ? bytes : keyOf(bucket, bytes)
   }
-  if (inSubject === undefined) return fault('bad_request', `there is no key: put it behind the bucket, or as base64url in ${keyHeader}`)
+  if (inSubject === undefined)
+    return fault('bad_request', `there is no key: put it behind the bucket, or as base64url in ${keyHeader}`)
   // What is no UTF-8 was replaced on its way here, so the key meant is not known.
-  if (inSubject.includes('\ufffd')) return fault('bad_request', `the key in the subject is not UTF-8: send it as base64url in ${keyHeader}`)
+  if (inSubject.includes('\ufffd'))
+    return fault('bad_request', `the key in the subject is not UTF-8: send it as base64url in ${keyHeader}`)
   const bytes = keyBytesOf(inSubject, 'utf8')
   return isFault(bytes) ? bytes : keyOf(bucket, bytes)
 }

@@ -1,68 +1,34 @@
-import type { Msg, Subscription } from 'nats'
+import type { Msg } from 'nats'
 import type { Accepted, StoreReply, StoreRequest } from '../../actors/coordinator-protocol.ts'
 import type { RingKeeperMessage, RingNews } from '../../actors/ring-keeper-protocol.ts'
 import type { RingView } from '../../actors/ring-view.ts'
-import { addressOf, hostOf, type Ref, type ThreadAddress, threadAddressOf, threadOf, type UndeliveredReason } from '../../bus/bus.ts'
-import { kvOperationWildcard, kvOperations, kvWildcard, parseKvSubject, queueGroup, ringSubject, serviceSubjects } from '../../bus/subject.ts'
+import {
+  addressOf,
+  hostOf,
+  type Ref,
+  type ThreadAddress,
+  threadAddressOf,
+  threadOf,
+  type UndeliveredReason
+} from '../../bus/bus.ts'
+import { kvWildcard, parseKvSubject, queueGroup, ringSubject, serviceSubjects } from '../../bus/subject.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
 import { partitionOf, positionOf } from '../../model/key.ts'
-import { limits } from '../../model/limits.ts'
-import type { ActorSpec, Behaviour, Context } from '../../runtime/actor.ts'
-import type { DoorConnection, Incoming } from './connection.ts'
+import type { ActorSpec, Behaviour } from '../../runtime/actor.ts'
+import type { Incoming } from './connection.ts'
 import { DoorRoutes } from './door-routes.ts'
 import { publishEvent } from './event-publisher.ts'
 import { faultReply, gotReply, type KvReply, writtenReply } from './kv-reply.ts'
 import { type KvRequest, kvRequestOf } from './kv-request.ts'
-import { EndpointFigures, type ServiceIdentity, serviceReply, type ServiceVerb, serviceVerbs } from './service.ts'
-
-export interface NatsDoorArguments {
-  /** In the application account, with the door's own credentials; lent, and closed by whoever made it. */
-  readonly connection: DoorConnection
-  readonly cluster: string
-  readonly version: string
-  readonly pairBytesMax: number
-  readonly requestTimeoutMs: number
-  /** Publish accepted writes on `<cluster>.event.>`. */
-  readonly events: boolean
-}
-
-/** What the door is told, beside what it tells itself. */
-export type NatsDoorMessage =
-  | StoreReply
-  | RingNews
-  | Accepted
-  | { readonly kind: 'asked'; readonly incoming: Incoming }
-  | { readonly kind: 'ring-asked'; readonly reply: string }
-  | { readonly kind: 'service-asked'; readonly verb: ServiceVerb; readonly reply: string }
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'renew' }
-
-type DoorContext = Context<NatsDoorMessage>
-
-interface Pending {
-  readonly request: KvRequest
-  readonly reply: string
-  readonly endpoint: EndpointFigures
-  readonly startedMs: number
-  readonly deadlineMs: number
-  to: Ref
-  attempts: number
-}
-
-interface State {
-  readonly args: NatsDoorArguments
-  readonly identity: ServiceIdentity
-  readonly endpoints: Readonly<Record<string, EndpointFigures>>
-  readonly subscriptions: Subscription[]
-  readonly pending: Map<number, Pending>
-  routes: DoorRoutes | undefined
-  ringBytes: Uint8Array | undefined
-  /** Taken from the connection, not handled yet. */
-  queued: number
-  correlation: number
-  isTicking: boolean
-  events: number
-}
+import {
+  type DoorContext,
+  type NatsDoorArguments,
+  type NatsDoorMessage,
+  type Pending,
+  type State,
+  stateOf
+} from './nats-door-state.ts'
+import { type EndpointFigures, serviceReply, serviceVerbs } from './service.ts'
 
 /** Requests that wait or are under way at one door; more are refused at once. */
 const requestsMax = 8192
@@ -86,7 +52,11 @@ export const natsDoor: Behaviour<State, NatsDoorMessage, NatsDoorArguments> = {
   start(args, context) {
     const state = stateOf(args, context)
     subscribe(state, context)
-    context.metrics.observe('nats_requests_in_flight', 'Requests of NATS clients under way', () => state.pending.size + state.queued)
+    context.metrics.observe(
+      'nats_requests_in_flight',
+      'Requests of NATS clients under way',
+      () => state.pending.size + state.queued
+    )
     renew(state, context)
     return state
   },
@@ -105,7 +75,12 @@ export const natsDoor: Behaviour<State, NatsDoorMessage, NatsDoorArguments> = {
       case 'ring-asked':
         return answerRing(state, message.reply, context)
       case 'service-asked':
-        return publish(state, message.reply, { payload: textEncoder.encode(serviceReply(message.verb, state.identity, Object.values(state.endpoints))) }, context)
+        return publish(
+          state,
+          message.reply,
+          { payload: textEncoder.encode(serviceReply(message.verb, state.identity, Object.values(state.endpoints))) },
+          context
+        )
       case 'ring':
         state.routes = new DoorRoutes(message.view, context.host)
         state.ringBytes = undefined
@@ -139,40 +114,17 @@ export const natsDoor: Behaviour<State, NatsDoorMessage, NatsDoorArguments> = {
     for (const subscription of state.subscriptions) subscription.unsubscribe()
   },
 
-  summary: state => ({ pending: state.pending.size, queued: state.queued, events: state.events, epoch: state.routes?.view.epoch ?? null })
+  summary: state => ({
+    pending: state.pending.size,
+    queued: state.queued,
+    events: state.events,
+    epoch: state.routes?.view.epoch ?? null
+  })
 }
 
 /** The door as a child of a data thread's supervisor. */
 export function natsDoorSpec(args: NatsDoorArguments, name = 'nats-door'): ActorSpec {
   return { type: 'actor', name, behaviour: natsDoor, args, mailboxMax: requestsMax * 4 }
-}
-
-function stateOf(args: NatsDoorArguments, context: DoorContext): State {
-  const { cluster, version } = args
-  const queue = queueGroup(cluster, 'kv')
-  const endpoints = Object.fromEntries(kvOperations.map(operation => [operation, new EndpointFigures(operation, kvOperationWildcard(cluster, operation), queue)]))
-  const identity: ServiceIdentity = {
-    name: 'carillon',
-    // Two hosts may have been given one name; two lives of one door are told apart as well.
-    id: `${context.thread.replace('.', '-')}-${Math.floor(context.random() * 0x1_0000_0000).toString(36)}`,
-    version: /^\d+\.\d+\.\d+/.test(version) ? version : '0.0.0',
-    description: 'A leaderless key-value store',
-    metadata: { cluster, host: context.host, thread: context.thread },
-    started: new Date(context.wallMs()).toISOString()
-  }
-  return {
-    args,
-    identity,
-    endpoints,
-    subscriptions: [],
-    pending: new Map(),
-    routes: undefined,
-    ringBytes: undefined,
-    queued: 0,
-    correlation: 0,
-    isTicking: false,
-    events: 0
-  }
 }
 
 /** What arrives goes through the door's own mailbox, so that a fault of ours ends an incarnation and not the connection's reader. */
@@ -181,23 +133,33 @@ function subscribe(state: State, context: DoorContext): void {
   const kv = (error: Error | null, { subject, headers, data, reply = '' }: Msg): void => {
     if (error !== null) return context.log.warn({ error: error.message }, 'a subscription of the NATS door failed')
     if (state.queued + state.pending.size >= requestsMax) {
-      const why = fault('overloaded', `${requestsMax} requests are under way at this door: try again in a moment`, { limit: requestsMax, outcome: 'refused' })
+      const why = fault('overloaded', `${requestsMax} requests are under way at this door: try again in a moment`, {
+        limit: requestsMax,
+        outcome: 'refused'
+      })
       endpointOf(state, subject).count(0, why.detail)
       return publish(state, reply, faultReply(why), context)
     }
     state.queued++
     context.send(context.self, { kind: 'asked', incoming: { subject, headers, data, reply } })
   }
-  const told = (message: (reply: string) => NatsDoorMessage) => (error: Error | null, { reply = '' }: Msg) => {
-    if (error === null && reply !== '') context.send(context.self, message(reply))
-  }
+  const told =
+    (message: (reply: string) => NatsDoorMessage) =>
+    (error: Error | null, { reply = '' }: Msg) => {
+      if (error === null && reply !== '') context.send(context.self, message(reply))
+    }
   state.subscriptions.push(
     connection.subscribe(kvWildcard(cluster), { queue: queueGroup(cluster, 'kv'), callback: kv }),
-    connection.subscribe(ringSubject(cluster), { queue: queueGroup(cluster, 'ring'), callback: told(reply => ({ kind: 'ring-asked', reply })) })
+    connection.subscribe(ringSubject(cluster), {
+      queue: queueGroup(cluster, 'ring'),
+      callback: told(reply => ({ kind: 'ring-asked', reply }))
+    })
   )
   for (const verb of serviceVerbs) {
     for (const subject of serviceSubjects(verb, state.identity.name, state.identity.id)) {
-      state.subscriptions.push(connection.subscribe(subject, { callback: told(reply => ({ kind: 'service-asked', verb, reply })) }))
+      state.subscriptions.push(
+        connection.subscribe(subject, { callback: told(reply => ({ kind: 'service-asked', verb, reply })) })
+      )
     }
   }
 }
@@ -225,7 +187,12 @@ function serve(state: State, { subject, headers, data, reply }: Incoming, contex
 
 function attempt(correlation: number, pending: Pending, leftMs: number, context: DoorContext): void {
   pending.attempts++
-  const message = { ...pending.request.action, options: pending.request.options, hops: 0, replyTo: context.replyRef(correlation) } as StoreRequest
+  const message = {
+    ...pending.request.action,
+    options: pending.request.options,
+    hops: 0,
+    replyTo: context.replyRef(correlation)
+  } as StoreRequest
   context.send(pending.to as Ref<StoreRequest>, message, leftMs)
 }
 
@@ -254,7 +221,8 @@ function replied(state: State, message: StoreReply, context: DoorContext): void 
   const pending = state.pending.get(correlation)
   if (pending === undefined) return
   if (message.kind === 'refused') return end(state, correlation, pending, message.fault, context)
-  const reply = message.kind === 'got' ? gotReply(message, pending.request.wantsSiblings, context.wallMs()) : writtenReply(message)
+  const reply =
+    message.kind === 'got' ? gotReply(message, pending.request.wantsSiblings, context.wallMs()) : writtenReply(message)
   if (isFault(reply)) return end(state, correlation, pending, reply, context)
   state.pending.delete(correlation)
   pending.endpoint.count(context.now() - pending.startedMs, '')
@@ -296,7 +264,13 @@ function tell(state: State, accepted: Accepted, context: DoorContext): void {
 }
 
 function answerRing(state: State, reply: string, context: DoorContext): void {
-  if (state.routes === undefined) return publish(state, reply, faultReply(fault('unavailable', 'this host does not know the ring yet: ask again in a moment')), context)
+  if (state.routes === undefined)
+    return publish(
+      state,
+      reply,
+      faultReply(fault('unavailable', 'this host does not know the ring yet: ask again in a moment')),
+      context
+    )
   state.ringBytes ??= textEncoder.encode(JSON.stringify(state.routes.view))
   publish(state, reply, { payload: state.ringBytes }, context)
 }
@@ -313,7 +287,11 @@ function publish(state: State, reply: string, { payload, headers }: Partial<KvRe
 
 /** The ring keeper is asked again and again, for either end may have been restarted. */
 function renew(state: State, context: DoorContext): void {
-  const keeper: Ref<RingKeeperMessage> = { address: addressOf(threadAddressOf(context.host, 'system'), 'ring-keeper'), correlation: 0, incarnation: 0 }
+  const keeper: Ref<RingKeeperMessage> = {
+    address: addressOf(threadAddressOf(context.host, 'system'), 'ring-keeper'),
+    correlation: 0,
+    incarnation: 0
+  }
   context.signal(keeper, { kind: 'subscribe', have: state.routes?.view.revision ?? '', replyTo: context.replyRef<RingNews>(0) })
   context.after(state.routes === undefined ? renewFirstMs : renewMs, { kind: 'renew' })
 }
@@ -328,5 +306,7 @@ function partitionIn(view: RingView, request: KvRequest): number {
 }
 
 function gone(thread: ThreadAddress): Fault {
-  return fault('unavailable', `nobody listens at ${thread} any more: some replica may hold the write`, { outcome: 'indeterminate' })
+  return fault('unavailable', `nobody listens at ${thread} any more: some replica may hold the write`, {
+    outcome: 'indeterminate'
+  })
 }

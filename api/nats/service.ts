@@ -51,14 +51,11 @@ export const serviceVerbs: readonly ServiceVerb[] = Object.freeze(['PING', 'INFO
 export function serviceReply(verb: ServiceVerb, identity: ServiceIdentity, endpoints: readonly EndpointFigures[]): string {
   const { name, id, version, description, metadata, started } = identity
   const common = { name, id, version, metadata }
-  switch (verb) {
-    case 'PING':
-      return JSON.stringify({ ...common, type: 'io.nats.micro.v1.ping_response' })
-    case 'INFO':
-      return JSON.stringify({ ...common, description, endpoints: endpoints.map(describe), type: 'io.nats.micro.v1.info_response' })
-    case 'STATS':
-      return JSON.stringify({ ...common, started, endpoints: endpoints.map(statistics), type: 'io.nats.micro.v1.stats_response' })
+  if (verb === 'PING') return JSON.stringify({ ...common, type: 'io.nats.micro.v1.ping_response' })
+  if (verb === 'INFO') {
+    return JSON.stringify({ ...common, description, endpoints: endpoints.map(describe), type: 'io.nats.micro.v1.info_response' })
   }
+  return JSON.stringify({ ...common, started, endpoints: endpoints.map(statistics), type: 'io.nats.micro.v1.stats_response' })
 }
 
 function describe({ name, subject, queue }: EndpointFigures): Readonly<Record<string, unknown>> {

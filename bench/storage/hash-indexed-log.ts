@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, mkdtempSync, openSync, readSync, rmSync, write } from 'node:fs'
+import { closeSync, constants, openSync, readSync, write } from 'node:fs'
 import { join } from 'node:path'
 import type { Key } from '../../model/key.ts'
 import { entryBytes, readEntry, writeEntry, type EntryView } from '../../storage/log-segment.ts'
@@ -18,7 +18,6 @@ class HashIndexedLog {
   #waiting: Completion[] = []
   #writing: Completion[] = []
   #isWriting = false
-  bytes = 0
   #position = 0
 
   constructor(path: string) {
@@ -73,38 +72,32 @@ class HashIndexedLog {
     return bytes
   }
 
-  get diskBytes(): number {
-    return fstatSync(this.#fd).size
-  }
-
   close(): void {
     closeSync(this.#fd)
   }
 }
 
-export async function measureHashIndexedLog(seconds: number): Promise<void> {
+export async function putsOfHashIndexedLog(directory: string, bytes: number, inFlight: number, seconds: number): Promise<void> {
   const keys = keysOf(distinctKeys)
-  for (const bytes of [100, 1024]) {
-    const directory = mkdtempSync(join(process.cwd(), '.bench-'))
-    const log = new HashIndexedLog(join(directory, 'log'))
-    for (const inFlight of [64, 256, 1024]) {
-      const load = measurePuts(inFlight, seconds, (number, completion) => {
-        const at = number % distinctKeys
-        log.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), completion)
-      })
-      report(`hash-indexed log: put ${bytes} B, flushed, ${inFlight} in flight`, await load.result)
-    }
-    const filled = measurePuts(1024, Infinity, (number, completion) => {
-      const at = number % distinctKeys
-      log.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), completion)
-    }, distinctKeys)
-    await filled.result
-    report(`hash-indexed log: read ${bytes} B`, measureReads(seconds, (number) => log.read(partitionOfNumber(number % distinctKeys), keys[number % distinctKeys]!)))
-    const began = performance.now()
-    let scanned = 0
-    for (let partition = 0; partition < 256; partition++) scanned += log.scan(partition)
-    console.log(`  all in key order: ${(scanned / bytes / (performance.now() - began)).toFixed(0)} k pairs/s; on disk without compaction: ${(log.diskBytes / distinctKeys).toFixed(0)} B a pair`)
-    log.close()
-    rmSync(directory, { recursive: true })
-  }
+  const log = new HashIndexedLog(join(directory, 'log'))
+  const load = measurePuts(inFlight, seconds, (number, completion) => {
+    const at = number % distinctKeys
+    log.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), completion)
+  })
+  report(`put ${bytes} B, ${inFlight} in flight: hash-indexed log, flushed`, await load.result)
+  log.close()
+}
+
+export async function readsOfHashIndexedLog(directory: string, bytes: number, seconds: number): Promise<void> {
+  const keys = keysOf(distinctKeys)
+  const log = new HashIndexedLog(join(directory, 'log'))
+  const put = (number: number, completion: Completion): void => log.write(partitionOfNumber(number), keys[number]!, Buffer.alloc(bytes, number), completion)
+  await measurePuts(1024, Infinity, put, distinctKeys).result
+  const read = (number: number): Uint8Array | undefined => log.read(partitionOfNumber(number % distinctKeys), keys[number % distinctKeys]!)
+  report(`read ${bytes} B: hash-indexed log`, measureReads(seconds, read))
+  const began = performance.now()
+  let scanned = 0
+  for (let partition = 0; partition < 256; partition++) scanned += log.scan(partition)
+  console.log(`  all in key order: ${(scanned / bytes / (performance.now() - began)).toFixed(0)} k pairs/s`)
+  log.close()
 }

@@ -28,7 +28,9 @@ function* commandsOf(command: Command, name: string): Generator<[string, Command
     for (const each of command.commands) yield* commandsOf(each, `${name} ${each.name()}`)
     return
   }
-  const words = command.registeredArguments.map(each => (each.required ? `${each.name()}${each.variadic ? '...' : ''}` : `[${each.name()}]`))
+  const words = command.registeredArguments.map(each =>
+    each.required ? `${each.name()}${each.variadic ? '...' : ''}` : `[${each.name()}]`
+  )
   yield [[name, ...words].join(' '), command]
 }
 
@@ -37,5 +39,6 @@ t.test('docs/cli.md → every command with its arguments and exactly its options
   const commands = [...commandsOf(program, 'carillon')]
   const headings = [...sections.keys()].filter(heading => heading.startsWith('`carillon'))
   t.strictSame(headings.toSorted(), commands.map(([usage]) => `\`${usage}\``).toSorted())
-  for (const [usage, command] of commands) t.strictSame(flagsIn(`\`${usage}\``), command.options.map(option => option.flags).toSorted(), usage)
+  for (const [usage, command] of commands)
+    t.strictSame(flagsIn(`\`${usage}\``), command.options.map(option => option.flags).toSorted(), usage)
 })

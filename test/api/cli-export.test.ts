@@ -10,7 +10,10 @@ t.test('export: 25 pairs in pages of 10 → each once, in the order of the listi
   const terminal = new TestTerminal(cluster)
   t.equal(await run(terminal, 'export', '--in-flight', '4'), 0)
   const lines = terminal.out.trimEnd().split('\n')
-  t.strictSame(lines, Array.from({ length: 25 }, (_, at) => `{"key":"k${10 + at}","value":{"at": ${at}}}`))
+  t.strictSame(
+    lines,
+    Array.from({ length: 25 }, (_, at) => `{"key":"k${10 + at}","value":{"at": ${at}}}`)
+  )
   t.equal(terminal.err, '25 exported, 0 failed\n')
 })
 
@@ -19,13 +22,22 @@ t.test('export, then import into an empty cluster → the same bytes under the s
   await putBlind(from, 'json', '{ "spaced" : 1.0 }')
   await putBlind(from, 'text', 'no JSON', 'text/plain; charset=utf-8')
   await putBlind(from, 'über', '"😀"')
-  const bytes = { value: Buffer.from([0, 255, 10]), contentType: 'application/octet-stream', context: undefined, create: false, ttlSeconds: 0 }
+  const bytes = {
+    value: Buffer.from([0, 255, 10]),
+    contentType: 'application/octet-stream',
+    context: undefined,
+    create: false,
+    ttlSeconds: 0
+  }
   await from.put('default', Buffer.from([0xff, 0, 0x0a]), bytes, { timeoutMs: 1 })
   const terminal = new TestTerminal(from)
   t.equal(await run(terminal, 'export'), 0)
   const to = new MemoryCluster()
   t.equal(await run(new TestTerminal(to, chunksOf(terminal.out)), 'import', '-'), 0)
-  const shown = (cluster: MemoryCluster) => [...cluster.pairs].map(([name, { versions }]) => [name, Buffer.from(versions[0]!.value).toString('hex'), versions[0]!.contentType]).toSorted()
+  const shown = (cluster: MemoryCluster) =>
+    [...cluster.pairs]
+      .map(([name, { versions }]) => [name, Buffer.from(versions[0]!.value).toString('hex'), versions[0]!.contentType])
+      .toSorted()
   t.strictSame(shown(to), shown(from))
 })
 

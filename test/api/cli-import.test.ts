@@ -68,22 +68,32 @@ t.test('import --create: a key that has a value → refused by name, the new one
   t.strictSame(valuesOf(cluster, 'a'), ['1'])
 })
 
-t.test('import: bad lines and a pair that is too large among good ones → each named with its line, the good ones stored, exit 1', async t => {
-  const cluster = new MemoryCluster()
-  const text = `${line('a', 1)}{"key":\n\n${line('big', 'x'.repeat(11_000))}[]\n${line('b', 2)}`
-  const { status, out, err } = await imported(cluster, text)
-  t.equal(status, 1)
-  t.equal(out, '2 stored, 3 refused\n')
-  t.match(err, /refused: line 2: the line is no JSON/)
-  t.match(err, /refused: line 4: key big: the pair has 11005 bytes, the limit is 10240 \(too_large, limit 10240, size 11005\)/)
-  t.match(err, /refused: line 5: the line is no JSON object/)
-  t.strictSame([valuesOf(cluster, 'a'), valuesOf(cluster, 'b')], [['1'], ['2']])
-})
+t.test(
+  'import: bad lines and a pair that is too large among good ones → each named with its line, the good ones stored, exit 1',
+  async t => {
+    const cluster = new MemoryCluster()
+    const text = `${line('a', 1)}{"key":\n\n${line('big', 'x'.repeat(11_000))}[]\n${line('b', 2)}`
+    const { status, out, err } = await imported(cluster, text)
+    t.equal(status, 1)
+    t.equal(out, '2 stored, 3 refused\n')
+    t.match(err, /refused: line 2: the line is no JSON/)
+    t.match(err, /refused: line 4: key big: the pair has 11005 bytes, the limit is 10240 \(too_large, limit 10240, size 11005\)/)
+    t.match(err, /refused: line 5: the line is no JSON object/)
+    t.strictSame([valuesOf(cluster, 'a'), valuesOf(cluster, 'b')], [['1'], ['2']])
+  }
+)
 
 t.test('import --json: refusals and counts → one JSON object a line', async t => {
-  const { out, err } = await imported(new MemoryCluster(), `${line('a', 1)}nonsense\n${line('big', 'x'.repeat(11_000))}`, '--json')
+  const { out, err } = await imported(
+    new MemoryCluster(),
+    `${line('a', 1)}nonsense\n${line('big', 'x'.repeat(11_000))}`,
+    '--json'
+  )
   t.strictSame(JSON.parse(out), { stored: 1, refused: 2, interrupted: false })
-  const [first, second] = err.split('\n').slice(0, 2).map(each => JSON.parse(each) as Record<string, unknown>)
+  const [first, second] = err
+    .split('\n')
+    .slice(0, 2)
+    .map(each => JSON.parse(each) as Record<string, unknown>)
   t.match(first, { line: 2, code: 'bad_line' })
   t.match(second, { line: 3, key: 'big', code: 'too_large' })
 })
@@ -150,7 +160,24 @@ t.test('import: interrupted while it waits for input → ends with the counts, e
 t.test('import: the flags of the connection, the bucket and the quorum → used', async t => {
   const cluster = new MemoryCluster()
   const terminal = new TestTerminal(cluster, chunksOf(`{"key":"a","value":1}\n{"bucket":"c","key":"a","value":2}`))
-  t.equal(await run(terminal, 'import', '-', '--bucket', 'b', '--servers', 'nats://h:1,h:2', '--token', 'secret', '--cluster', 'x', '-w', '2'), 0)
+  t.equal(
+    await run(
+      terminal,
+      'import',
+      '-',
+      '--bucket',
+      'b',
+      '--servers',
+      'nats://h:1,h:2',
+      '--token',
+      'secret',
+      '--cluster',
+      'x',
+      '-w',
+      '2'
+    ),
+    0
+  )
   t.match(terminal.connections, [{ servers: ['nats://h:1', 'h:2'], token: 'secret', cluster: 'x', connectTimeoutMs: 2_000 }])
   t.strictSame([valuesOf(cluster, 'a', 'b'), valuesOf(cluster, 'a', 'c')], [['1'], ['2']])
 })

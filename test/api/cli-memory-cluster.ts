@@ -35,18 +35,30 @@ export class MemoryCluster implements Cluster {
     })
   }
 
-  async put(bucket: string, key: Uint8Array, { value, contentType, context, create }: NewPair, _options: RequestOptions): Promise<Stored> {
+  async put(
+    bucket: string,
+    key: Uint8Array,
+    { value, contentType, context, create }: NewPair,
+    _options: RequestOptions
+  ): Promise<Stored> {
     return this.#during(async () => {
       const name = nameOf(bucket, key)
       const attempt = (this.#attempts.get(name) ?? 0) + 1
       this.#attempts.set(name, attempt)
       const size = key.length + value.length
       if (size > limits.pairBytesDefault) {
-        throw errorOf(fault('too_large', `the pair has ${size} bytes, the limit is ${limits.pairBytesDefault}`, { size, limit: limits.pairBytesDefault, outcome: 'refused' }))
+        throw errorOf(
+          fault('too_large', `the pair has ${size} bytes, the limit is ${limits.pairBytesDefault}`, {
+            size,
+            limit: limits.pairBytesDefault,
+            outcome: 'refused'
+          })
+        )
       }
       const refusal = this.refuse(Buffer.from(key).toString('utf8'), attempt)
       if (refusal !== undefined && refusal.outcome !== 'indeterminate') throw errorOf(refusal)
-      if (create && live(this.pairs.get(name) ?? emptySiblings).length > 0) throw errorOf(fault('key_exists', 'the key exists', { outcome: 'refused' }))
+      if (create && live(this.pairs.get(name) ?? emptySiblings).length > 0)
+        throw errorOf(fault('key_exists', 'the key exists', { outcome: 'refused' }))
       const stored = this.#write(name, context, value, contentType, false)
       if (refusal !== undefined) throw errorOf(refusal)
       return stored
@@ -57,7 +69,13 @@ export class MemoryCluster implements Cluster {
     return this.#during(async () => {
       const name = nameOf(bucket, key)
       const known = this.pairs.get(name)
-      return this.#write(name, context ?? (known === undefined ? undefined : encodeContext(known.context)), new Uint8Array(0), '', true)
+      return this.#write(
+        name,
+        context ?? (known === undefined ? undefined : encodeContext(known.context)),
+        new Uint8Array(0),
+        '',
+        true
+      )
     })
   }
 
@@ -70,12 +88,31 @@ export class MemoryCluster implements Cluster {
   }
 
   async admin(name: string, request: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const host = { name: 'a', uid: 1, incarnation: 1, state: 'up', dc: 'dc1', zone: 'zone1', weight: 1, pid: 1, http: 'http://h', nats: 'nats://h', partitions: 8, version: '0' }
+    const host = {
+      name: 'a',
+      uid: 1,
+      incarnation: 1,
+      state: 'up',
+      dc: 'dc1',
+      zone: 'zone1',
+      weight: 1,
+      pid: 1,
+      http: 'http://h',
+      nats: 'nats://h',
+      partitions: 8,
+      version: '0'
+    }
     switch (name) {
       case 'keys':
-        return this.#page(String(request['bucket']), String(request['prefix'] ?? ''), Number(request['cursor'] ?? 0), Number(request['limit']))
+        return this.#page(request as unknown as PageRequest)
       case 'cluster':
-        return { cluster: 'carillon', epoch: '0000000a', datacenters: ['dc1'], hosts: [host, { ...host, name: 'b', state: 'down' }], plan: null }
+        return {
+          cluster: 'carillon',
+          epoch: '0000000a',
+          datacenters: ['dc1'],
+          hosts: [host, { ...host, name: 'b', state: 'down' }],
+          plan: null
+        }
       case 'ring':
         return { epoch: '0000000a', partitions: 8, replicas: 1, owners: Array.from({ length: 8 }, () => ['a']) }
       case 'bucket-get':
@@ -91,8 +128,11 @@ export class MemoryCluster implements Cluster {
     this.isClosed = true
   }
 
-  #page(bucket: string, prefix: string, from: number, limit: number): unknown {
-    const names = [...this.pairs.keys()].filter(name => name.startsWith(`${bucket}\0${Buffer.from(prefix).toString('latin1')}`)).toSorted()
+  #page({ bucket, prefix = '', cursor = '0', limit }: PageRequest): unknown {
+    const from = Number(cursor)
+    const names = [...this.pairs.keys()]
+      .filter(name => name.startsWith(`${bucket}\0${Buffer.from(prefix).toString('latin1')}`))
+      .toSorted()
     const end = from + Math.min(limit, this.pageMax)
     const keys = names.slice(from, end).map(name => {
       const bytes = keyOf(name)
@@ -106,9 +146,21 @@ export class MemoryCluster implements Cluster {
     const context = token === undefined ? emptyContext : decodeContext(token)
     if (isFault(context)) throw errorOf(context)
     const counter = ++this.#counter
-    const written = write(this.pairs.get(name) ?? emptySiblings, context, { vnode, counter, value, contentType, modifiedMs: counter, expiresMs: 0, tombstone })
+    const written = write(this.pairs.get(name) ?? emptySiblings, context, {
+      vnode,
+      counter,
+      value,
+      contentType,
+      modifiedMs: counter,
+      expiresMs: 0,
+      tombstone
+    })
     this.pairs.set(name, written)
-    return { context: encodeContext(contextAfterWrite(written, context, { vnode, counter })), strength: 'strong', receipt: undefined }
+    return {
+      context: encodeContext(contextAfterWrite(written, context, { vnode, counter })),
+      strength: 'strong',
+      receipt: undefined
+    }
   }
 
   async #during<T>(work: () => Promise<T>): Promise<T> {
@@ -123,6 +175,13 @@ export class MemoryCluster implements Cluster {
   }
 }
 
+interface PageRequest {
+  readonly bucket: string
+  readonly prefix?: string
+  readonly cursor?: string
+  readonly limit: number
+}
+
 /** Texts of the live versions under a key, newest first. */
 export function valuesOf(cluster: MemoryCluster, key: string, bucket = 'default'): string[] {
   const siblings = cluster.pairs.get(nameOf(bucket, Buffer.from(key)))
@@ -134,7 +193,12 @@ export function valuesOf(cluster: MemoryCluster, key: string, bucket = 'default'
 
 /** Store a JSON value, concurrent with whatever is there. */
 export async function putBlind(cluster: MemoryCluster, key: string, text: string, contentType = json): Promise<void> {
-  await cluster.put('default', Buffer.from(key), { value: Buffer.from(text), contentType, context: undefined, create: false, ttlSeconds: 0 }, { timeoutMs: 1_000 })
+  await cluster.put(
+    'default',
+    Buffer.from(key),
+    { value: Buffer.from(text), contentType, context: undefined, create: false, ttlSeconds: 0 },
+    { timeoutMs: 1_000 }
+  )
 }
 
 function nameOf(bucket: string, key: Uint8Array): string {

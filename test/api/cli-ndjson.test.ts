@@ -26,13 +26,17 @@ const refusal = (text: string | Uint8Array): string => {
 
 t.test('lines: cut anywhere into chunks → the same lines with the same numbers', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '😀', ' ', '"'), maxLength: 12 }), { maxLength: 12 }), fc.array(fc.nat(40), { maxLength: 8 }), async (texts, cuts) => {
-      const whole = bytes(texts.join('\n'))
-      const places = [...new Set([0, ...cuts.filter(cut => cut < whole.length), whole.length])].toSorted((a, b) => a - b)
-      const chunks = places.slice(1).map((place, at) => whole.subarray(places[at], place))
-      const wanted = texts.map((text, at) => [at + 1, text] as const).filter(([, text]) => text !== '')
-      assert.deepEqual(await linesFrom(chunks), wanted)
-    })
+    fc.asyncProperty(
+      fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '😀', ' ', '"'), maxLength: 12 }), { maxLength: 12 }),
+      fc.array(fc.nat(40), { maxLength: 8 }),
+      async (texts, cuts) => {
+        const whole = bytes(texts.join('\n'))
+        const places = [...new Set([0, ...cuts.filter(cut => cut < whole.length), whole.length])].toSorted((a, b) => a - b)
+        const chunks = places.slice(1).map((place, at) => whole.subarray(places[at], place))
+        const wanted = texts.map((text, at) => [at + 1, text] as const).filter(([, text]) => text !== '')
+        assert.deepEqual(await linesFrom(chunks), wanted)
+      }
+    )
   )
 })
 
@@ -44,50 +48,82 @@ t.test('lines: CRLF ends, empty lines and a last line without an end → numbers
   ])
 })
 
-t.test('lines: one over the bound, in one chunk or in many → given out once without its bytes, the next ones as usual', async t => {
-  const long = 'x'.repeat(101)
-  for (const chunks of [[`${long}\nok\n`], ['x'.repeat(60), 'x'.repeat(60), 'x'.repeat(9), '\nok']]) {
-    t.strictSame(await linesFrom(chunks, 100), [
-      [1, undefined],
-      [2, 'ok']
-    ])
+t.test(
+  'lines: one over the bound, in one chunk or in many → given out once without its bytes, the next ones as usual',
+  async t => {
+    const long = 'x'.repeat(101)
+    for (const chunks of [[`${long}\nok\n`], ['x'.repeat(60), 'x'.repeat(60), 'x'.repeat(9), '\nok']]) {
+      t.strictSame(await linesFrom(chunks, 100), [
+        [1, undefined],
+        [2, 'ok']
+      ])
+    }
+    t.strictSame(await linesFrom(['x'.repeat(100)], 100), [[1, 'x'.repeat(100)]], 'just within')
+    t.strictSame(await linesFrom(['x'.repeat(60), 'x'.repeat(60)], 100), [[1, undefined]], 'as the last line')
   }
-  t.strictSame(await linesFrom(['x'.repeat(100)], 100), [[1, 'x'.repeat(100)]], 'just within')
-  t.strictSame(await linesFrom(['x'.repeat(60), 'x'.repeat(60)], 100), [[1, undefined]], 'as the last line')
-})
+)
 
 t.test('pairs: any JSON value → taken as the bytes that stand in the line', async t => {
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), fc.jsonValue(), fc.boolean(), (key, value, first) => {
-      const member = JSON.stringify(value)
-      const text = first ? `{"value":${member},"key":${JSON.stringify(key)}}` : ` { "key" : ${JSON.stringify(key)} , "value" :\t${member} } `
-      const pair = parsed(text)
-      assert.equal(Buffer.from(pair.value).toString('utf8'), member)
-      assert.equal(Buffer.from(pair.key).toString('utf8'), key)
-      assert.equal(pair.contentType, 'application/json')
-      assert.equal(pair.bucket, 'default')
-    })
+    fc.property(
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
+      fc.jsonValue(),
+      fc.boolean(),
+      (key, value, first) => {
+        const member = JSON.stringify(value)
+        const text = first
+          ? `{"value":${member},"key":${JSON.stringify(key)}}`
+          : ` { "key" : ${JSON.stringify(key)} , "value" :\t${member} } `
+        const pair = parsed(text)
+        assert.equal(Buffer.from(pair.value).toString('utf8'), member)
+        assert.equal(Buffer.from(pair.key).toString('utf8'), key)
+        assert.equal(pair.contentType, 'application/json')
+        assert.equal(pair.bucket, 'default')
+      }
+    )
   )
-  t.equal(Buffer.from(parsed('{"key":"k","value":12345678901234567890.10}').value).toString(), '12345678901234567890.10', 'digits beyond a double')
+  t.equal(
+    Buffer.from(parsed('{"key":"k","value":12345678901234567890.10}').value).toString(),
+    '12345678901234567890.10',
+    'digits beyond a double'
+  )
 })
 
 t.test('pairs: whatever is stored → its exported line gives the same key, bytes and type when it is read again', async () => {
   const type = fc.constantFrom('application/json', 'application/octet-stream', 'text/plain; charset=utf-8', 'image/png')
   const value = fc.oneof(fc.uint8Array({ maxLength: 64 }), fc.json().map(bytes), fc.constant(bytes('{\n"a": 1}')))
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), value, type, fc.constantFrom('default', 'users'), (key, stored, contentType, bucket) => {
-      const line = lineOfPair(bucket, key, { versions: [{ value: stored, contentType }], context: '', strength: 'strong', receipt: undefined }, true)
-      assert.equal(line.indexOf('\n'), line.length - 1, 'one line')
-      const back = pairOfLine(bytes(line.trimEnd()), 'default')
-      assert.deepEqual([Buffer.from(back.key), Buffer.from(back.value), back.contentType, back.bucket], [Buffer.from(key), Buffer.from(stored), contentType, bucket])
-    })
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 40 }),
+      value,
+      type,
+      fc.constantFrom('default', 'users'),
+      (key, stored, contentType, bucket) => {
+        const line = lineOfPair(
+          bucket,
+          key,
+          { versions: [{ value: stored, contentType }], context: '', strength: 'strong', receipt: undefined },
+          true
+        )
+        assert.equal(line.indexOf('\n'), line.length - 1, 'one line')
+        const back = pairOfLine(bytes(line.trimEnd()), 'default')
+        assert.deepEqual(
+          [Buffer.from(back.key), Buffer.from(back.value), back.contentType, back.bucket],
+          [Buffer.from(key), Buffer.from(stored), contentType, bucket]
+        )
+      }
+    )
   )
 })
 
 t.test('pairs: two versions with --siblings → the newest as the value, all under "siblings"', async t => {
   const versions = [bytes('2'), bytes('1')].map(value => ({ value, contentType: 'application/json' }))
   const found = { versions: [versions[0]!, versions[1]!] as const, context: '', strength: 'strong' as const, receipt: undefined }
-  t.strictSame(JSON.parse(lineOfPair('default', bytes('k'), found, true)), { key: 'k', value: 2, siblings: [{ value: 2 }, { value: 1 }] })
+  t.strictSame(JSON.parse(lineOfPair('default', bytes('k'), found, true)), {
+    key: 'k',
+    value: 2,
+    siblings: [{ value: 2 }, { value: 1 }]
+  })
   t.strictSame(JSON.parse(lineOfPair('default', bytes('k'), found, false)), { key: 'k', value: 2 })
 })
 
@@ -123,7 +159,8 @@ t.test('base64: every byte string in both alphabets, padded or not → the bytes
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 20 }), given => {
       const buffer = Buffer.from(given)
-      for (const text of [buffer.toString('base64'), buffer.toString('base64url'), buffer.toString('base64').replace(/=+$/, '')]) assert.deepEqual(bytesOfBase64(text), buffer)
+      for (const text of [buffer.toString('base64'), buffer.toString('base64url'), buffer.toString('base64').replace(/=+$/, '')])
+        assert.deepEqual(bytesOfBase64(text), buffer)
     })
   )
   for (const text of ['a', 'ab==c', 'a b', 'aé', 'YR==']) t.equal(bytesOfBase64(text), undefined, text)

@@ -36,7 +36,8 @@ async function* pieces(text: string, size: number): AsyncGenerator<string> {
 
 async function recordsOf(text: string, size = 1_000) {
   const found: { key: string; value: Record<string, string> }[] = []
-  for await (const each of packagesOf(pieces(text, size))) found.push(JSON.parse(lineOf(each)) as { key: string; value: Record<string, string> })
+  for await (const each of packagesOf(pieces(text, size)))
+    found.push(JSON.parse(lineOf(each)) as { key: string; value: Record<string, string> })
   return found
 }
 

@@ -12,8 +12,16 @@ export class TestTerminal implements Terminal {
   readonly connections: ClusterOptions[] = []
   readonly clock = systemClock
   readonly environment: ClientEnvironment
-  readonly output = { columns: 0, isColoured: false, write: async (chunk: string | Uint8Array) => void this.written.push(Buffer.from(chunk)) }
-  readonly errors = { columns: 0, isColoured: false, write: async (chunk: string | Uint8Array) => void this.complaints.push(Buffer.from(chunk)) }
+  readonly output = {
+    columns: 0,
+    isColoured: false,
+    write: async (chunk: string | Uint8Array) => void this.written.push(Buffer.from(chunk))
+  }
+  readonly errors = {
+    columns: 0,
+    isColoured: false,
+    write: async (chunk: string | Uint8Array) => void this.complaints.push(Buffer.from(chunk))
+  }
   readonly input: AsyncIterable<Uint8Array>
   readonly #cluster: Cluster | undefined
   #interrupt: (() => void) | undefined = undefined

@@ -47,7 +47,12 @@ t.test('a command line that is wrong → a sentence with what is near or allowed
     [['bucket', 'set', 'b'], /missing required argument/],
     [['bucket', 'set', 'b', 'n'], /is no PROPERTY=VALUE/],
     [['bucket', 'set', 'b', 'n=1', 'n=2'], /given twice/],
-    [['bucket', 'drop', 'b'], /unknown command 'drop'/]
+    [['bucket', 'drop', 'b'], /unknown command 'drop'/],
+    [['bench', '--op', 'put,post'], /Allowed are put, get, mixed/],
+    [['bench', '--in-flight', '1,0'], /whole numbers from 1 to 16384/],
+    [['bench', '--zipf', '1'], /a number from 0 to 0.999/],
+    [['dev', '--hosts', '17'], /whole number from 1 to 16/],
+    [['dev', '--base-port', '65000'], /whole number from 1 to 64769/]
   ]
   for (const [words, wanted] of cases) {
     const terminal = new TestTerminal(new MemoryCluster())
@@ -80,7 +85,10 @@ t.test('put: the content type → JSON, other text or bytes by what the value is
   await run(new TestTerminal(cluster), 'put', 'b', 'hello')
   await run(new TestTerminal(cluster, chunksOf(Buffer.from([0xff]))), 'put', 'c', '-')
   await run(new TestTerminal(cluster), 'put', 'd', '17', '--content-type', 'text/x-number')
-  t.strictSame(['a', 'b', 'c', 'd'].map(key => typeOf(cluster, key)), ['application/json', text, 'application/octet-stream', 'text/x-number'])
+  t.strictSame(
+    ['a', 'b', 'c', 'd'].map(key => typeOf(cluster, key)),
+    ['application/json', text, 'application/octet-stream', 'text/x-number']
+  )
 })
 
 t.test('put --file → the bytes of the file; a value beyond any limit → refused before it is sent', async t => {
@@ -97,31 +105,39 @@ t.test('put --file → the bytes of the file; a value beyond any limit → refus
   t.equal(large.connections.length, 0)
 })
 
-t.test('get: two concurrent versions → the newest, a note with the context; --all and --json show both; put with the context → one', async t => {
-  const cluster = new MemoryCluster()
-  await putBlind(cluster, 'a', '1')
-  await putBlind(cluster, 'a', '2')
-  const plain = new TestTerminal(cluster)
-  t.equal(await run(plain, 'get', 'a'), 0)
-  t.equal(plain.out, '2')
-  const context = /--context (\S+)/.exec(plain.err)?.[1] ?? ''
-  t.match(plain.err, /siblings: 2 concurrent versions/)
-  const all = new TestTerminal(cluster)
-  await run(all, 'get', 'a', '--all')
-  t.equal(all.out, '2\n1\n')
-  const json = new TestTerminal(cluster)
-  await run(json, 'get', 'a', '--json')
-  t.match(JSON.parse(json.out), { message: 'found', key: 'a', value: 2, siblings: [{ value: 2 }, { value: 1 }], context })
-  t.equal(await run(new TestTerminal(cluster), 'put', 'a', '3', '--context', context), 0)
-  t.strictSame(valuesOf(cluster, 'a'), ['3'])
-})
+t.test(
+  'get: two concurrent versions → the newest, a note with the context; --all and --json show both; put with the context → one',
+  async t => {
+    const cluster = new MemoryCluster()
+    await putBlind(cluster, 'a', '1')
+    await putBlind(cluster, 'a', '2')
+    const plain = new TestTerminal(cluster)
+    t.equal(await run(plain, 'get', 'a'), 0)
+    t.equal(plain.out, '2')
+    const context = /--context (\S+)/.exec(plain.err)?.[1] ?? ''
+    t.match(plain.err, /siblings: 2 concurrent versions/)
+    const all = new TestTerminal(cluster)
+    await run(all, 'get', 'a', '--all')
+    t.equal(all.out, '2\n1\n')
+    const json = new TestTerminal(cluster)
+    await run(json, 'get', 'a', '--json')
+    t.match(JSON.parse(json.out), { message: 'found', key: 'a', value: 2, siblings: [{ value: 2 }, { value: 1 }], context })
+    t.equal(await run(new TestTerminal(cluster), 'put', 'a', '3', '--context', context), 0)
+    t.strictSame(valuesOf(cluster, 'a'), ['3'])
+  }
+)
 
 t.test('get --json: keys and values that are no text → base64', async t => {
   const cluster = new MemoryCluster()
   await run(new TestTerminal(cluster, chunksOf(Buffer.from([0xff, 1]))), 'put', '_w', '-', '--key-base64')
   const terminal = new TestTerminal(cluster)
   t.equal(await run(terminal, 'get', '/w==', '--key-base64', '--json'), 0)
-  t.match(JSON.parse(terminal.out), { key_base64: '/w==', value: '/wE=', encoding: 'base64', content_type: 'application/octet-stream' })
+  t.match(JSON.parse(terminal.out), {
+    key_base64: '/w==',
+    value: '/wE=',
+    encoding: 'base64',
+    content_type: 'application/octet-stream'
+  })
 })
 
 t.test('a refused write → one sentence with the code and the figures, exit 1', async t => {
@@ -151,10 +167,13 @@ t.test('watch: a limit and a prefix → so many events, one a line', async t => 
   const terminal = new TestTerminal(cluster)
   t.equal(await run(terminal, 'watch', '--prefix', 'a', '--limit', '2', '--json'), 0)
   const events = terminal.out.trimEnd().split('\n')
-  t.strictSame(events.map(line => JSON.parse(line)), [
-    { bucket: 'default', key: 'a1', operation: 'put' },
-    { bucket: 'default', key: 'a2', operation: 'put' }
-  ])
+  t.strictSame(
+    events.map(line => JSON.parse(line)),
+    [
+      { bucket: 'default', key: 'a1', operation: 'put' },
+      { bucket: 'default', key: 'a2', operation: 'put' }
+    ]
+  )
 })
 
 t.test('status, hosts, ring, bucket → a table for people, JSON for programs', async t => {
@@ -165,7 +184,13 @@ t.test('status, hosts, ring, bucket → a table for people, JSON for programs', 
   t.notMatch(status.out, /\u001b/, 'no colours where there is no screen')
   const json = new TestTerminal(cluster)
   await run(json, 'status', '--json')
-  t.match(JSON.parse(json.out), { cluster: 'carillon', healthy: true, partitions: 8, partitions_below_quorum: 0, hosts: [{ name: 'a' }, { name: 'b' }] })
+  t.match(JSON.parse(json.out), {
+    cluster: 'carillon',
+    healthy: true,
+    partitions: 8,
+    partitions_below_quorum: 0,
+    hosts: [{ name: 'a' }, { name: 'b' }]
+  })
   const hosts = new TestTerminal(cluster)
   await run(hosts, 'hosts', '--json')
   t.match(JSON.parse(hosts.out), { hosts: [{ name: 'a', state: 'up' }, { name: 'b' }] })
@@ -184,7 +209,13 @@ t.test('servers, token and cluster → flags win over the environment, the envir
   const cluster = new MemoryCluster()
   const plain = new TestTerminal(cluster)
   await run(plain, 'hosts')
-  t.match(plain.connections, [{ servers: ['nats://127.0.0.1:7420', 'nats://127.0.0.1:7421', 'nats://127.0.0.1:7422', 'nats://127.0.0.1:7423'], token: '', cluster: 'carillon' }])
+  t.match(plain.connections, [
+    {
+      servers: ['nats://127.0.0.1:7420', 'nats://127.0.0.1:7421', 'nats://127.0.0.1:7422', 'nats://127.0.0.1:7423'],
+      token: '',
+      cluster: 'carillon'
+    }
+  ])
   const environment = { servers: 'nats://e:1', token: 'from-environment', cluster: 'e' }
   const told = new TestTerminal(cluster, undefined, environment)
   await run(told, 'hosts')

@@ -1,12 +1,14 @@
-import type { CoordinatorMessage, StoreReply, StoreRequest, Written } from '../../actors/coordinator-protocol.ts'
+import type { CoordinatorMessage, Got, StoreReply, StoreRequest, Written } from '../../actors/coordinator-protocol.ts'
 import type { HostView, RingView } from '../../actors/ring-view.ts'
 import { wireCodecs } from '../../actors/wire.ts'
-import { StoreCore, type StoreCoreOptions } from '../../api/client/store-core.ts'
+import type { StoreError } from '../../api/client/errors.ts'
+import { StoreCore, type PutOf, type StoreCoreOptions } from '../../api/client/store-core.ts'
 import { actorOf, threadAddressOf, type Envelope, type Message, type Ref, type ThreadAddress } from '../../bus/bus.ts'
 import { codecRegistry } from '../../bus/codec.ts'
 import { MemoryNetwork } from '../../bus/memory-bus.ts'
 import type { MemoryBus } from '../../bus/memory-thread.ts'
 import { emptyContext, withCounter } from '../../model/causal-context.ts'
+import type { Key } from '../../model/key.ts'
 import { undeliveredMessage } from '../../runtime/signal.ts'
 import { VirtualClock } from '../../runtime/virtual-clock.ts'
 
@@ -91,7 +93,7 @@ export class Coordinators {
         const request = envelope.message as Extract<CoordinatorMessage, StoreRequest>
         this.seen.push({ at: host, request, envelope, nowMs: this.clock.now() })
         const reply = this.answer(request, bus.thread, envelope)
-        if (reply !== undefined) this.reply(host, request.replyTo as Ref<never>, reply)
+        if (reply !== undefined) this.reply(host, request.replyTo, reply)
       },
       delivered: () => {
         this.batches.push(batch)
@@ -155,4 +157,42 @@ export class Coordinators {
 
 export function actorNameOf(envelope: Envelope): string {
   return actorOf(envelope.to.address)
+}
+
+export function got(change: Partial<Got> = {}): Got {
+  return {
+    kind: 'got',
+    siblings: new Uint8Array(0),
+    strength: 'strong',
+    answered: 2,
+    epoch: written.epoch,
+    receipt: undefined,
+    ...change
+  }
+}
+
+export function answering(request: StoreRequest) {
+  return request.kind === 'get' ? got() : written
+}
+
+export function putOf(key: Key, change: Partial<PutOf> = {}): PutOf {
+  return {
+    key,
+    value: Buffer.from('"v"'),
+    contentType: 'application/json',
+    context: undefined,
+    mode: 'put',
+    ifMatch: '',
+    ttlSeconds: 0,
+    ...change
+  }
+}
+
+export async function rejection(promise: Promise<unknown>): Promise<StoreError> {
+  return promise.then(
+    () => {
+      throw new Error('it was not rejected')
+    },
+    error => error as StoreError
+  )
 }

@@ -1,49 +1,16 @@
 import t from 'tap'
-import type { Got, StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreRequest } from '../../actors/coordinator-protocol.ts'
 import * as errors from '../../api/client/errors.ts'
-import { StoreCore, type PutOf } from '../../api/client/store-core.ts'
 import { fault } from '../../model/fault.ts'
-import { keyOfText, partitionOf, positionOf, type Key } from '../../model/key.ts'
-import { actorNameOf, Coordinators, ringOf, written } from './client-coordinators.ts'
+import { keyOfText, partitionOf, positionOf } from '../../model/key.ts'
+import { actorNameOf, answering, Coordinators, got, putOf, rejection, ringOf, written } from './client-coordinators.ts'
 
 const hosts = ['a', 'b', 'c']
 const view = ringOf(hosts)
-const empty = new Uint8Array(0)
-
-function got(change: Partial<Got> = {}): Got {
-  return { kind: 'got', siblings: empty, strength: 'strong', answered: 2, epoch: view.epoch, receipt: undefined, ...change }
-}
-
-function answering(request: StoreRequest) {
-  return request.kind === 'get' ? got() : written
-}
-
-function putOf(key: Key, change: Partial<PutOf> = {}): PutOf {
-  return {
-    key,
-    value: Buffer.from('"v"'),
-    contentType: 'application/json',
-    context: undefined,
-    mode: 'put',
-    ifMatch: '',
-    ttlSeconds: 0,
-    ...change
-  }
-}
-
 const key = keyOfText('default', 'alice')
 const partition = partitionOf(positionOf(key), view.partitions)
 /** Preference list of `key`, by host name. */
 const owners = view.owners[partition]!.map(index => hosts[index]!)
-
-async function rejection(promise: Promise<unknown>): Promise<errors.StoreError> {
-  return promise.then(
-    () => {
-      throw new Error('it was not rejected')
-    },
-    error => error as errors.StoreError
-  )
-}
 
 t.test('store core: a put goes to the coordinator of an owner with its deadline, and resolves with what that wrote', async t => {
   const cluster = new Coordinators(hosts, answering)
@@ -84,35 +51,6 @@ t.test('store core: what is asked in one turn leaves as one batch for each coord
   await core.close()
 })
 
-t.test('store core: gets and puts are spread over the owners, conditional writes go to the first', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core = cluster.core({ view })
-  const seenBy = async (work: () => Promise<unknown>) => {
-    cluster.seen.length = 0
-    await cluster.settle(Promise.all(Array.from({ length: 30 }, work)))
-    return new Set(cluster.seen.map(each => each.at)).size
-  }
-  t.equal(await seenBy(() => core.get(key, {}, 1_000)), 3)
-  t.equal(await seenBy(() => core.put(putOf(key), {}, 1_000)), 3)
-  for (const work of [
-    () => core.put(putOf(key, { mode: 'create' }), {}, 1_000),
-    () => core.put(putOf(key, { ifMatch: 'ab' }), {}, 1_000),
-    () => core.delete({ key, context: undefined, ifMatch: 'ab' }, {}, 1_000)
-  ]) {
-    t.equal(await seenBy(work), 1)
-    t.equal(cluster.seen[0]!.at, owners[0])
-  }
-  await core.close()
-})
-
-t.test('store core: a preferred host is asked wherever it is an owner', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core = cluster.core({ view, preferredHost: 'b' })
-  await cluster.settle(Promise.all(Array.from({ length: 20 }, () => core.get(key, {}, 1_000))))
-  t.same([...new Set(cluster.seen.map(each => each.at))], ['b'])
-  await core.close()
-})
-
 t.test('store core: a put that nobody answers ends at its deadline as Timeout, indeterminate, and is sent once', async t => {
   const cluster = new Coordinators(hosts, () => undefined)
   const core = cluster.core({ view })
@@ -140,58 +78,6 @@ t.test('store core: a get whose coordinator is silent is asked of another one wi
   await core.close()
 })
 
-t.test('store core: a silent coordinator costs one request, then is avoided, then is tried by one request at a time', async t => {
-  let isDeaf = true
-  const cluster = new Coordinators(hosts, (request, at) =>
-    isDeaf && at.startsWith(`${owners[0]}.`) ? undefined : answering(request)
-  )
-  const core = cluster.core({ view })
-  const slow = async () => {
-    const hedgesBefore = core.figures().hedges
-    for (let i = 0; i < 30; i += 1) await cluster.settle(core.get(key, {}, 400))
-    return core.figures().hedges - hedgesBefore
-  }
-  t.equal(await slow(), 1)
-  cluster.clock.advance(1_500)
-  t.equal(await slow(), 1, 'the probe after the penalty')
-  isDeaf = false
-  cluster.clock.advance(10_000)
-  cluster.seen.length = 0
-  t.equal(await slow(), 0)
-  t.equal(cluster.seen.filter(each => each.at === owners[0]).length, 10, 'it has its share again')
-  await core.close()
-})
-
-t.test('store core: one host killed, puts that found nobody go to another host at once', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core = cluster.core({ view })
-  cluster.kill(owners[1]!)
-  await cluster.settle(Promise.all(Array.from({ length: 30 }, () => core.put(putOf(key), {}, 1_000))))
-  t.equal(cluster.seen.length, 30)
-  t.ok(cluster.clock.now() < 20, `it took ${cluster.clock.now()} ms`)
-  const { retries } = core.figures()
-  t.equal(retries, 10)
-  await cluster.settle(Promise.all(Array.from({ length: 30 }, () => core.put(putOf(key), {}, 1_000))))
-  t.equal(core.figures().retries, retries, 'it is avoided now')
-  await core.close()
-})
-
-t.test('store core: two batches out to a host that died, a put of the first may have arrived and is not sent again', async t => {
-  const cluster = new Coordinators(hosts, (request, at) => (at.startsWith(`${owners[0]}.`) ? undefined : answering(request)), 5)
-  const core = cluster.core({ view })
-  const first = rejection(core.put(putOf(key, { mode: 'create' }), {}, 300))
-  cluster.clock.advance(6)
-  t.equal(cluster.seen.length, 1)
-  cluster.kill(owners[0]!)
-  const second = rejection(core.put(putOf(key, { mode: 'create' }), {}, 300))
-  const read = core.get(key, {}, 300)
-  t.match(await cluster.settle(first), { code: 'timeout', outcome: 'indeterminate' })
-  await cluster.settle(second)
-  await cluster.settle(read)
-  t.equal(cluster.seen.filter(each => each.request.kind === 'put').length, 1)
-  await core.close()
-})
-
 t.test('store core: a put refused for overload is tried twice more with a pause, then refused with the figures', async t => {
   const cluster = new Coordinators(hosts, () => ({
     kind: 'refused',
@@ -204,6 +90,18 @@ t.test('store core: a put refused for overload is tried twice more with a pause,
   t.match(error, { limit: 5, size: 6, outcome: 'refused' })
   t.equal(cluster.seen.length, 3)
   t.ok(cluster.seen[1]!.nowMs - cluster.seen[0]!.nowMs >= 8)
+  await core.close()
+})
+
+t.test('store core: a get that no coordinator answers is asked of three others, then ends at its deadline', async t => {
+  const cluster = new Coordinators(hosts, () => undefined)
+  const core = cluster.core({ view })
+  const error = await cluster.settle(rejection(core.get(key, {}, 400)))
+  t.ok(error instanceof errors.Timeout)
+  t.equal(error.outcome, undefined)
+  t.equal(cluster.seen.length, 4)
+  t.equal(new Set(cluster.seen.map(each => each.at)).size, 3)
+  t.ok(cluster.clock.now() >= 400 && cluster.clock.now() < 420)
   await core.close()
 })
 
@@ -266,60 +164,6 @@ t.test('store core: faults of a coordinator reject with their class, code and fi
   }
 })
 
-t.test('store core: another epoch in the replies asks for the ring, once in 200 ms, then ever more seldom', async t => {
-  let stale = 0
-  const cluster = new Coordinators(hosts, () => got({ epoch: '00000002' }))
-  const core = cluster.core({ view, onStale: () => void (stale += 1) })
-  await cluster.settle(Promise.all(Array.from({ length: 50 }, () => core.get(key, {}, 1_000))))
-  t.equal(stale, 1)
-  cluster.clock.advance(250)
-  await cluster.settle(core.get(key, {}, 1_000))
-  t.equal(stale, 2)
-  cluster.clock.advance(250)
-  await cluster.settle(core.get(key, {}, 1_000))
-  t.equal(stale, 2, 'asking has changed nothing so far')
-  cluster.clock.advance(250)
-  await cluster.settle(core.get(key, {}, 1_000))
-  t.equal(stale, 3)
-  core.setView({ ...view, epoch: '00000002' })
-  cluster.clock.advance(1_000)
-  await cluster.settle(core.get(key, {}, 1_000))
-  t.equal(stale, 3)
-  await core.close()
-})
-
-t.test('store core: hosts that the ring holds for down are not asked; a new view counts at once', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core = cluster.core({ view: ringOf(hosts, {}, { [owners[0]!]: 'down' }) })
-  await cluster.settle(Promise.all(Array.from({ length: 30 }, () => core.put(putOf(key, { mode: 'create' }), {}, 1_000))))
-  t.same([...new Set(cluster.seen.map(each => each.at))], [owners[1]])
-  core.setView(view)
-  cluster.seen.length = 0
-  await cluster.settle(core.put(putOf(key, { mode: 'create' }), {}, 1_000))
-  t.equal(cluster.seen[0]!.at, owners[0])
-  await core.close()
-})
-
-t.test('store core: no owner can be reached, a host beyond the preference list is asked', async t => {
-  const four = ['a', 'b', 'c', 'd']
-  const cluster = new Coordinators(four, answering)
-  const core = cluster.core({ view: ringOf(four, {}, { a: 'down', b: 'down', c: 'suspect' }) })
-  await cluster.settle(core.get(key, {}, 1_000))
-  t.equal(cluster.seen[0]!.at, 'd')
-  await core.close()
-})
-
-t.test('store core: no host can be reached, the ring is asked for and the request waits for it', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core: StoreCore = cluster.core({
-    view: ringOf(hosts, {}, { a: 'down', b: 'down', c: 'down' }),
-    onStale: () => void cluster.clock.after(20, () => core.setView(view))
-  })
-  await cluster.settle(core.put(putOf(key), {}, 1_000))
-  t.equal(cluster.seen.length, 1)
-  await core.close()
-})
-
 t.test('store core: requests under way are bounded, one more is refused with the figures', async t => {
   const cluster = new Coordinators(hosts, answering)
   const core = cluster.core({ view, requestsMax: 10 })
@@ -338,11 +182,11 @@ t.test('store core: replies that are late, doubled, or meant for another incarna
   const late = rejection(core.get(key, {}, 50))
   await cluster.settle(late)
   const { at, request } = cluster.seen[0]!
-  cluster.reply(at, request.replyTo as never, got())
+  cluster.reply(at, request.replyTo, got())
   cluster.answer = (next, host, envelope) => {
     const name = host.slice(0, host.indexOf('.'))
     const right = (envelope.message as StoreRequest).replyTo
-    cluster.reply(name, { ...right, incarnation: right.incarnation + 1 } as never, got({ answered: 9 }))
+    cluster.reply(name, { ...right, incarnation: right.incarnation + 1 }, got({ answered: 9 }))
     cluster.reply(name, right, got({ answered: 3 }))
     cluster.reply(name, right, got({ answered: 4 }))
     return undefined
@@ -390,17 +234,6 @@ t.test('store core: close ends what is under way and leaves no timer', async t =
   t.match(await rejection(core.get(key, {}, 1_000)), { code: 'unavailable' })
   cluster.clock.advance(5_000)
   t.equal(cluster.clock.waiting, 0)
-})
-
-t.test('store core: without a ring a request is refused, and ready() tells when there is one', async t => {
-  const cluster = new Coordinators(hosts, answering)
-  const core = cluster.core()
-  t.match(await rejection(core.get(key, {}, 1_000)), { code: 'unavailable' })
-  const ready = core.ready()
-  core.setView(view)
-  await ready
-  await cluster.settle(core.get(key, {}, 1_000))
-  await core.close()
 })
 
 t.test('store core: deadlines of many lengths come in time, none before it', async t => {

@@ -9,7 +9,20 @@ t.test('cluster, ring, actors, explain: the documented shapes', async t => {
   await ask('PUT', '/api/v1/store/k', { value: 1 })
   const cluster = (await ask('GET', '/api/v1/cluster')).json()
   t.match(cluster, { cluster: 'carillon', epoch: '0000abcd', datacenters: ['dc1'], plan: null })
-  t.match(cluster.hosts[0], { name: 'a', uid: 1, incarnation: 1, state: 'up', dc: 'dc1', zone: 'zone-a', weight: 1, pid: 100, http: '127.0.0.1:7071', nats: String, partitions: 16, version: '0.1.0' })
+  t.match(cluster.hosts[0], {
+    name: 'a',
+    uid: 1,
+    incarnation: 1,
+    state: 'up',
+    dc: 'dc1',
+    zone: 'zone-a',
+    weight: 1,
+    pid: 100,
+    http: '127.0.0.1:7071',
+    nats: String,
+    partitions: 16,
+    version: '0.1.0'
+  })
   const ring = (await ask('GET', '/api/v1/ring')).json()
   t.match(ring, { epoch: '0000abcd', partitions: 16, replicas: 3 })
   t.same(ring.owners[1], ['b', 'c', 'a'])
@@ -20,25 +33,54 @@ t.test('cluster, ring, actors, explain: the documented shapes', async t => {
 
   const explained = (await ask('GET', '/api/v1/explain/default/k')).json()
   t.match(explained, { bucket: 'default', key: 'k', partition: Number, hints: [], agree: true })
-  t.same(explained.preference.map((replica: { host: string }) => replica.host), ring.owners[explained.partition])
-  t.match(explained.preference[0], { role: 'primary', state: 'up', found: true, dots: [[String, 1]], siblings: 1, tombstone: false, digest: String, bytes: Number })
+  t.same(
+    explained.preference.map((replica: { host: string }) => replica.host),
+    ring.owners[explained.partition]
+  )
+  t.match(explained.preference[0], {
+    role: 'primary',
+    state: 'up',
+    found: true,
+    dots: [[String, 1]],
+    siblings: 1,
+    tombstone: false,
+    digest: String,
+    bytes: Number
+  })
   // Host a is the door's own.
   const second = explained.preference.find((replica: { host: string }) => replica.host !== 'a')
   store.records.get(second.host)!.clear()
   t.equal((await ask('GET', '/api/v1/explain/default/k')).json().agree, false)
   store.kill(second.host)
   const withOneGone = (await ask('GET', '/api/v1/explain/default/k')).json()
-  t.match(withOneGone.preference.find((replica: { host: string }) => replica.host === second.host), { reached: false, found: false })
+  t.match(
+    withOneGone.preference.find((replica: { host: string }) => replica.host === second.host),
+    { reached: false, found: false }
+  )
 })
 
 t.test('buckets: properties are read, changed one by one, and refused by name', async t => {
   const { ask } = await httpRig(t)
-  t.same((await ask('GET', '/api/v1/buckets/b')).json(), { bucket: 'b', n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' })
+  t.same((await ask('GET', '/api/v1/buckets/b')).json(), {
+    bucket: 'b',
+    n: 3,
+    r: 0,
+    w: 0,
+    resolver: 'siblings',
+    ttl: 0,
+    durability: 'flushed'
+  })
   t.equal((await ask('PUT', '/api/v1/buckets/b', { w: 3 })).json().w, 3)
   const after = await ask('PUT', '/api/v1/buckets/b', { ttl: 60, resolver: 'last-write-wins' })
   t.match(after.json(), { n: 3, w: 3, ttl: 60, resolver: 'last-write-wins' })
   t.same((await ask('PUT', '/api/v1/buckets/b', after.json())).statusCode, 200, 'what GET gives can be sent back')
-  for (const [body, named] of [[{ n: 99 }, /property n/], [{ colour: 'red' }, /"colour"/], [{ resolver: 'coin' }, /property resolver/], [{ n: 1 }, /property w/], [[], /JSON object/]] as const) {
+  for (const [body, named] of [
+    [{ n: 99 }, /property n/],
+    [{ colour: 'red' }, /"colour"/],
+    [{ resolver: 'coin' }, /property resolver/],
+    [{ n: 1 }, /property w/],
+    [[], /JSON object/]
+  ] as const) {
     const answer = await ask('PUT', '/api/v1/buckets/b', body)
     t.equal(answer.statusCode, 400)
     t.match(problemOf(answer)['detail'], named)
@@ -59,7 +101,9 @@ t.test('keys: pages of any size → every live key of the bucket once, and no ot
     const seen: string[] = []
     let cursor = ''
     do {
-      const page = (await ask('GET', `/api/v1/buckets/people/keys?prefix=user%3A&limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}`)).json()
+      const page = (
+        await ask('GET', `/api/v1/buckets/people/keys?prefix=user%3A&limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}`)
+      ).json()
       t.ok(page.keys.length <= limit)
       t.equal(page.coverage, 1)
       seen.push(...page.keys)
@@ -78,7 +122,9 @@ t.test('keys: bytes that are no text → as objects, or as base64url; with value
   t.same((await ask('GET', '/api/v1/buckets/b/keys')).json().keys, [{ key_base64: '/wA=' }])
   t.same((await ask('GET', '/api/v1/buckets/b/keys?encoding=base64url')).json().keys, ['_wA'])
   t.same((await ask('GET', '/api/v1/buckets/b/keys?encoding=base64url&prefix=_w')).json().keys, ['_wA'])
-  t.same((await ask('GET', '/api/v1/buckets/b/keys?values=true')).json().pairs, [{ key: { key_base64: '/wA=' }, value: { x: 1 } }])
+  t.same((await ask('GET', '/api/v1/buckets/b/keys?values=true')).json().pairs, [
+    { key: { key_base64: '/wA=' }, value: { x: 1 } }
+  ])
 })
 
 t.test('keys: hosts that are away → the coverage says so, strict=true refuses; a wrong cursor → 400', async t => {
@@ -112,11 +158,25 @@ t.test('batch: many operations → one result each, in order; faults stay with t
   const answer = await ask('POST', '/api/v1/buckets/default/batch', { operations })
   t.equal(answer.statusCode, 200)
   const { results } = answer.json()
-  t.same(results.map((result: { status: number }) => result.status), [201, 201, 404, 413, 400, 400, 400, 400])
+  t.same(
+    results.map((result: { status: number }) => result.status),
+    [201, 201, 404, 413, 400, 400, 400, 400]
+  )
   t.match(results[0], { op: 'put', message: 'key stored', key: 'a', value: { deep: [1, ']}', '"'] }, context: String })
   t.match(results[3], { code: 'too_large', limit: 10_240, size: 11_005 })
-  const second = (await ask('POST', '/api/v1/buckets/default/batch', { operations: [{ op: 'get', key: 'a' }, { op: 'create', key: 'b', value: 1 }, { op: 'delete', key: 'a' }] })).json()
-  t.same(second.results.map((result: { status: number }) => result.status), [200, 409, 204])
+  const second = (
+    await ask('POST', '/api/v1/buckets/default/batch', {
+      operations: [
+        { op: 'get', key: 'a' },
+        { op: 'create', key: 'b', value: 1 },
+        { op: 'delete', key: 'a' }
+      ]
+    })
+  ).json()
+  t.same(
+    second.results.map((result: { status: number }) => result.status),
+    [200, 409, 204]
+  )
 })
 
 t.test('batch: what is no batch → 400; too many operations → 413', async t => {
@@ -138,7 +198,10 @@ t.test('health: alive always; ready once a quorum of every partition can be reac
   t.same((await ask('GET', '/healthz')).json(), { status: 'alive' })
   t.equal((await ask('GET', '/readyz')).statusCode, 200)
   const { hosts } = store.view
-  store.core.setView({ ...store.view, hosts: hosts.map(host => (host.name === 'a' ? host : { ...host, state: 'down' as const })) })
+  store.core.setView({
+    ...store.view,
+    hosts: hosts.map(host => (host.name === 'a' ? host : { ...host, state: 'down' as const }))
+  })
   const notReady = await ask('GET', '/readyz')
   t.equal(notReady.statusCode, 503)
   t.match(notReady.json(), { status: 'not ready', missing: [/partition 0 has 1 of 3 owners, 2 are needed/] })
@@ -151,8 +214,22 @@ t.test('openapi: the document names every route, and its page needs nothing from
   const { ask } = await httpRig(t)
   const { openapi, paths } = (await ask('GET', '/openapi.json')).json()
   t.equal(openapi, '3.1.0')
-  for (const path of ['/api/v1/store', '/api/v1/store/{key}', '/api/v1/buckets/{bucket}', '/api/v1/buckets/{bucket}/keys', '/api/v1/buckets/{bucket}/keys/{key}',
-    '/api/v1/buckets/{bucket}/batch', '/healthz', '/readyz', '/metrics', '/api/v1/cluster', '/api/v1/ring', '/api/v1/actors', '/api/v1/explain/{bucket}/{key}', '/api/v1/events']) {
+  for (const path of [
+    '/api/v1/store',
+    '/api/v1/store/{key}',
+    '/api/v1/buckets/{bucket}',
+    '/api/v1/buckets/{bucket}/keys',
+    '/api/v1/buckets/{bucket}/keys/{key}',
+    '/api/v1/buckets/{bucket}/batch',
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/api/v1/cluster',
+    '/api/v1/ring',
+    '/api/v1/actors',
+    '/api/v1/explain/{bucket}/{key}',
+    '/api/v1/events'
+  ]) {
     t.ok(path in paths, path)
   }
   const page = await ask('GET', '/docs/')
@@ -191,7 +268,11 @@ function frames(port: number, count: number, lastSeen: string): Promise<Frame[]>
       response.setEncoding('utf8')
       response.on('data', chunk => {
         text += chunk
-        const found = [...text.matchAll(/id: (\d+)\nevent: (\S+)\ndata: (.*)\n\n/g)].map(([, id, event = '', data = '']) => ({ id: Number(id), event, data: JSON.parse(data) }))
+        const found = [...text.matchAll(/id: (\d+)\nevent: (\S+)\ndata: (.*)\n\n/g)].map(([, id, event = '', data = '']) => ({
+          id: Number(id),
+          event,
+          data: JSON.parse(data)
+        }))
         if (found.length < count) return
         request.destroy()
         resolve(found)

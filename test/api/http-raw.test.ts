@@ -30,7 +30,17 @@ t.test('raw door: no type, an empty body → stored as they are', async t => {
   t.equal((await app.inject({ method: 'PUT', url: path, payload: Buffer.from('x') })).statusCode, 201)
   t.equal((await ask('GET', path)).headers['content-type'], 'application/octet-stream')
   const { 'carillon-context': context } = (await ask('GET', path)).headers
-  t.equal((await app.inject({ method: 'PUT', url: path, headers: { 'carillon-context': String(context), 'content-type': 'text/x-empty' }, payload: '' })).statusCode, 201)
+  t.equal(
+    (
+      await app.inject({
+        method: 'PUT',
+        url: path,
+        headers: { 'carillon-context': String(context), 'content-type': 'text/x-empty' },
+        payload: ''
+      })
+    ).statusCode,
+    201
+  )
   const empty = await ask('GET', path)
   t.equal(empty.statusCode, 200)
   t.equal(empty.body, '')
@@ -65,7 +75,10 @@ t.test('raw door: siblings → 300 as multipart/mixed, or as JSON where asked', 
   t.equal(json.statusCode, 300)
   t.same(json.json().siblings, [{ value: { two: 2 } }, { value: 'one\r\n--carillon-', content_type: 'text/plain' }])
   t.equal(json.json().context, mixed.headers['carillon-context'])
-  await ask('PUT', path, 'merged', { 'content-type': 'text/plain', 'carillon-context': String(mixed.headers['carillon-context']) })
+  await ask('PUT', path, 'merged', {
+    'content-type': 'text/plain',
+    'carillon-context': String(mixed.headers['carillon-context'])
+  })
   t.equal((await ask('GET', path)).body, 'merged')
 })
 

@@ -29,7 +29,11 @@ export async function httpRig(t: Test, options: Partial<HttpOptions> = {}): Prom
     feed,
     ask(method, url, body, headers = {}) {
       const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
-      const request: InjectOptions = { method: method as 'GET', url, headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers } }
+      const request: InjectOptions = {
+        method: method as NonNullable<InjectOptions['method']>,
+        url,
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }
+      }
       if (body !== undefined) request.payload = isRaw ? body : JSON.stringify(body)
       return app.inject(request)
     }
@@ -37,7 +41,11 @@ export async function httpRig(t: Test, options: Partial<HttpOptions> = {}): Prom
 }
 
 /** What a server says to bytes that no HTTP client would send; '' where it only closes. */
-export async function rawAnswer(app: FastifyInstance, write: (send: (bytes: Uint8Array | string) => void) => void, withinMs = 5_000): Promise<string> {
+export async function rawAnswer(
+  app: FastifyInstance,
+  write: (send: (bytes: Uint8Array | string) => void) => void,
+  withinMs = 5_000
+): Promise<string> {
   const { port } = app.server.address() as AddressInfo
   const socket = connect({ port, host: '127.0.0.1' })
   let text = ''
@@ -59,8 +67,9 @@ export async function rawAnswer(app: FastifyInstance, write: (send: (bytes: Uint
 }
 
 export function problemOf(response: LightMyRequestResponse): Record<string, unknown> {
-  if (!String(response.headers['content-type']).startsWith('application/problem+json')) throw new Error(`no problem document: ${response.body}`)
-  const problem = response.json() as Record<string, unknown>
+  if (!String(response.headers['content-type']).startsWith('application/problem+json'))
+    throw new Error(`no problem document: ${response.body}`)
+  const problem = response.json<Record<string, unknown>>()
   if (problem['status'] !== response.statusCode || typeof problem['code'] !== 'string' || typeof problem['detail'] !== 'string') {
     throw new Error(`a problem document lacks its members: ${response.body}`)
   }

@@ -60,7 +60,11 @@ t.test('store door: DELETE by path, by body, and where there is nothing → 204 
   const { ask } = await httpRig(t)
   await ask('PUT', '/api/v1/store/a', { value: 1 })
   await ask('PUT', '/api/v1/store/b', { value: 1 })
-  for (const answer of [await ask('DELETE', '/api/v1/store/a'), await ask('DELETE', '/api/v1/store', { key: 'b' }), await ask('DELETE', '/api/v1/store/never')]) {
+  for (const answer of [
+    await ask('DELETE', '/api/v1/store/a'),
+    await ask('DELETE', '/api/v1/store', { key: 'b' }),
+    await ask('DELETE', '/api/v1/store/never')
+  ]) {
     t.equal(answer.statusCode, 204)
     t.equal(answer.body, '')
   }
@@ -72,8 +76,24 @@ t.test('store door: DELETE by path, by body, and where there is nothing → 204 
 t.test('store door: any JSON value → comes back as it was sent, to the letter', async t => {
   const { ask } = await httpRig(t)
   const values = [
-    'null', 'true', '0', '-0', '1e400', '12345678901234567890', '0.1000', '""', '"\\ud800"', '"\\u0000"', '"é🔑"', '[]', '{}',
-    '{"__proto__":{"polluted":true},"constructor":{"prototype":1}}', '{"a":1,"a":2}', '{ "spaced" : [ 1 , 2 ] }', '[[[[[1]]]]]', '"]}\\""'
+    'null',
+    'true',
+    '0',
+    '-0',
+    '1e400',
+    '12345678901234567890',
+    '0.1000',
+    '""',
+    '"\\ud800"',
+    '"\\u0000"',
+    '"é🔑"',
+    '[]',
+    '{}',
+    '{"__proto__":{"polluted":true},"constructor":{"prototype":1}}',
+    '{"a":1,"a":2}',
+    '{ "spaced" : [ 1 , 2 ] }',
+    '[[[[[1]]]]]',
+    '"]}\\""'
   ]
   for (const value of values) {
     const put = await ask('PUT', '/api/v1/store', `{"key":${JSON.stringify(value)},"value":${value}}`)
@@ -111,13 +131,27 @@ t.test('store door: buckets do not see each other', async t => {
 
 t.test('store door: options of a request → reach the coordinator', async t => {
   const { ask, store } = await httpRig(t)
-  await ask('PUT', '/api/v1/store/k?w=3&pw=2&dw=1&timeout=500&sloppy=false&receipt=true&ttl=60&consistency=all&durability=committed', { value: 1 })
+  await ask(
+    'PUT',
+    '/api/v1/store/k?w=3&pw=2&dw=1&timeout=500&sloppy=false&receipt=true&ttl=60&consistency=all&durability=committed',
+    { value: 1 }
+  )
   await ask('GET', '/api/v1/store/k?r=1&pr=0&consistency=one')
   const [put, get] = store.seen
-  t.match(put, { kind: 'put', ttlSeconds: 60, options: { level: 'all', replicas: 3, primaries: 2, durable: 1, sloppy: false, receipt: true, durability: 'committed' } })
+  t.match(put, {
+    kind: 'put',
+    ttlSeconds: 60,
+    options: { level: 'all', replicas: 3, primaries: 2, durable: 1, sloppy: false, receipt: true, durability: 'committed' }
+  })
   t.match(get, { kind: 'get', options: { level: 'one', replicas: 1 } })
   const receipt = (await ask('GET', '/api/v1/store/k?receipt=true')).json().receipt
-  t.match(receipt, { consistency: 'strong', needed: 2, acks: [{ host: String, durability: 'flushed' }], coordinator: String, epoch: String })
+  t.match(receipt, {
+    consistency: 'strong',
+    needed: 2,
+    acks: [{ host: String, durability: 'flushed' }],
+    coordinator: String,
+    epoch: String
+  })
 })
 
 t.test('store door: wrong parameters → 400 that names the parameter and its value', async t => {

@@ -9,7 +9,8 @@ const code = (message: RawMessage): string => header(message, 'Nats-Service-Erro
  * @param bucket one that nothing else uses
  */
 export async function kvDoorContract(t: Test, client: RawNatsClient, bucket: string, cluster = 'carillon'): Promise<void> {
-  const ask = (what: string, request: Parameters<RawNatsClient['request']>[1] = {}) => client.request(`${cluster}.kv.${what}`, request)
+  const ask = (what: string, request: Parameters<RawNatsClient['request']>[1] = {}) =>
+    client.request(`${cluster}.kv.${what}`, request)
 
   await t.test('kv door: a put, then a get → the same bytes, type and a context', async t => {
     const value = Buffer.from([0, 13, 10, 255, 1])
@@ -32,7 +33,20 @@ export async function kvDoorContract(t: Test, client: RawNatsClient, bucket: str
   })
 
   await t.test('kv door: keys that are no subject → through Carillon-Key, byte for byte', async t => {
-    const keys = ['with space', '*', '>', '.', '..', 'a..b', '../../etc/passwd', '\r\nPUB x 1', '\0', 'ключ 🔑', 'x'.repeat(512), Buffer.from([0xff, 0xfe, 0])]
+    const keys = [
+      'with space',
+      '*',
+      '>',
+      '.',
+      '..',
+      'a..b',
+      '../../etc/passwd',
+      '\r\nPUB x 1',
+      '\0',
+      'ключ 🔑',
+      'x'.repeat(512),
+      Buffer.from([0xff, 0xfe, 0])
+    ]
     for (const [index, key] of keys.entries()) {
       const headers = { 'Carillon-Key': base64url(key) }
       t.equal(code(await ask(`put.${bucket}`, { payload: `value ${index}`, headers })), '')
@@ -144,10 +158,19 @@ export async function kvDoorContract(t: Test, client: RawNatsClient, bucket: str
     t.equal(JSON.parse((await client.request('$SRV.PING')).payload.toString()).name, 'carillon')
     const info = JSON.parse((await client.request(`$SRV.INFO.carillon.${ping.id}`)).payload.toString())
     t.match(info, { type: 'io.nats.micro.v1.info_response', id: ping.id, description: String })
-    t.same(info.endpoints.map((endpoint: { name: string }) => endpoint.name), ['get', 'put', 'create', 'delete'])
+    t.same(
+      info.endpoints.map((endpoint: { name: string }) => endpoint.name),
+      ['get', 'put', 'create', 'delete']
+    )
     const stats = JSON.parse((await client.request(`$SRV.STATS.carillon.${ping.id}`)).payload.toString())
     t.match(stats, { type: 'io.nats.micro.v1.stats_response', started: /^\d{4}-/, endpoints: Array })
-    t.match(stats.endpoints[0], { name: 'get', num_requests: Number, num_errors: Number, processing_time: Number, average_processing_time: Number })
+    t.match(stats.endpoints[0], {
+      name: 'get',
+      num_requests: Number,
+      num_errors: Number,
+      processing_time: Number,
+      average_processing_time: Number
+    })
   })
 
   await t.test('ring: whoever asks learns it', async t => {

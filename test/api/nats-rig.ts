@@ -22,7 +22,10 @@ export interface NatsRig {
 }
 
 /** A small store behind a NATS door on a real server, and a client of nothing but a socket. */
-export async function natsRig(t: Test, args: { readonly pairBytesMax?: number; readonly events?: boolean; readonly requestTimeoutMs?: number } = {}): Promise<NatsRig> {
+export async function natsRig(
+  t: Test,
+  args: { readonly pairBytesMax?: number; readonly events?: boolean; readonly requestTimeoutMs?: number } = {}
+): Promise<NatsRig> {
   const server = await natsServerFor(t)
   const connection: NatsConnection = await connect({ servers: server.url, user: server.door.user, pass: server.door.password })
   const store = new SmallStore()
@@ -47,7 +50,13 @@ export async function natsRig(t: Test, args: { readonly pairBytesMax?: number; r
   system.start({ type: 'supervisor', name: 'root', strategy: 'one-for-one', intensity: 3, periodMs: 1000, children: [door] })
   const to = { address: addressOf(system.thread, 'nats-door'), correlation: 0, incarnation: 0 }
   store.onAccepted = (request, context) =>
-    system.send(to, { kind: 'accepted', key: request.key, operation: request.kind, contentType: request.kind === 'put' ? request.contentType : '', context } as never)
+    system.send(to, {
+      kind: 'accepted',
+      key: request.key,
+      operation: request.kind,
+      contentType: request.kind === 'put' ? request.contentType : '',
+      context
+    } as never)
   const adminDoor = new AdminDoor({ connection, cluster: 'carillon', admin: store.admin, log: silentLog })
   await connection.flush()
   const clients: RawNatsClient[] = []
@@ -65,6 +74,7 @@ export async function natsRig(t: Test, args: { readonly pairBytesMax?: number; r
   })
   const client = await newClient()
   // The door learns the ring soon after its start.
-  while ((await client.request('carillon.ring')).headers.has('nats-service-error')) await new Promise(resolve => setImmediate(resolve))
+  while ((await client.request('carillon.ring')).headers.has('nats-service-error'))
+    await new Promise(resolve => setImmediate(resolve))
   return { server, store, system, client, newClient }
 }

@@ -41,7 +41,10 @@ export class RawNatsClient {
   }
 
   /** @throws {Error} nobody listens there, or the server refuses */
-  static async connect(port: number, credentials: { readonly user?: string; readonly pass?: string; readonly auth_token?: string } = {}): Promise<RawNatsClient> {
+  static async connect(
+    port: number,
+    credentials: { readonly user?: string; readonly pass?: string; readonly auth_token?: string } = {}
+  ): Promise<RawNatsClient> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
@@ -50,7 +53,15 @@ export class RawNatsClient {
     })
     const client = new RawNatsClient(socket)
     socket.on('error', error => client.errors.push(error.message))
-    const options = { verbose: false, pedantic: false, lang: 'socket', version: '1', headers: true, no_responders: true, ...credentials }
+    const options = {
+      verbose: false,
+      pedantic: false,
+      lang: 'socket',
+      version: '1',
+      headers: true,
+      no_responders: true,
+      ...credentials
+    }
     socket.write(`CONNECT ${JSON.stringify(options)}\r\n`)
     await client.ping()
     client.#takers.set(client.#sid, message => {
@@ -96,8 +107,14 @@ export class RawNatsClient {
       this.#socket.write(Buffer.concat([Buffer.from(`PUB ${to} ${body.length}\r\n`), body, lineEnd]))
       return
     }
-    const head = Buffer.from(`NATS/1.0\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`)
-    this.#socket.write(Buffer.concat([Buffer.from(`HPUB ${to} ${head.length} ${head.length + body.length}\r\n`), head, body, lineEnd]))
+    const head = Buffer.from(
+      `NATS/1.0\r\n${Object.entries(headers)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('')}\r\n`
+    )
+    this.#socket.write(
+      Buffer.concat([Buffer.from(`HPUB ${to} ${head.length} ${head.length + body.length}\r\n`), head, body, lineEnd])
+    )
   }
 
   /** @throws {Error} no answer in time */
@@ -173,7 +190,13 @@ export class RawNatsClient {
       const name = line.slice(0, colon).toLowerCase()
       headers.set(name, [...(headers.get(name) ?? []), line.slice(colon + 1).trim()])
     }
-    this.#takers.get(Number(sid))?.({ subject, reply, headers, status: first.split(' ')[1] ?? '', payload: Buffer.from(body.subarray(headerBytes)) })
+    this.#takers.get(Number(sid))?.({
+      subject,
+      reply,
+      headers,
+      status: first.split(' ')[1] ?? '',
+      payload: Buffer.from(body.subarray(headerBytes))
+    })
   }
 }
 

@@ -4,7 +4,7 @@ import type { DeleteRequest, PutRequest, StoreReply, StoreRequest } from '../../
 import { wireCodecs } from '../../actors/wire.ts'
 import { Admin } from '../../api/admin.ts'
 import { StoreCore } from '../../api/client/store-core.ts'
-import { actorOf, type Bus, type Envelope, type Message, type Ref, threadAddressOf } from '../../bus/bus.ts'
+import { actorOf, type Bus, type Envelope, type Message, threadAddressOf } from '../../bus/bus.ts'
 import { codecRegistry } from '../../bus/codec.ts'
 import { MemoryNetwork } from '../../bus/memory-bus.ts'
 import { emptyContext } from '../../model/causal-context.ts'
@@ -39,7 +39,9 @@ export function ringOfHosts(hosts: readonly string[], partitions = 16): RingView
       nats: `127.0.0.1:${7421 + index}`,
       version: '0.1.0'
     })),
-    owners: Array.from({ length: partitions }, (_, partition) => [0, 1, 2].slice(0, hosts.length).map(step => (partition + step) % hosts.length)),
+    owners: Array.from({ length: partitions }, (_, partition) =>
+      [0, 1, 2].slice(0, hosts.length).map(step => (partition + step) % hosts.length)
+    ),
     future: []
   } as unknown as RingView
 }
@@ -76,7 +78,12 @@ export class SmallStore {
   }
 
   newCore(host: string, thread: string): StoreCore {
-    return new StoreCore({ bus: this.network.bus(threadAddressOf(host, thread)), clock: systemClock, random: Math.random, view: this.view })
+    return new StoreCore({
+      bus: this.network.bus(threadAddressOf(host, thread)),
+      clock: systemClock,
+      random: Math.random,
+      view: this.view
+    })
   }
 
   kill(host: string): void {
@@ -96,7 +103,8 @@ export class SmallStore {
         deliver: envelope => {
           const reply = this.#answer(host, envelope)
           const { replyTo } = envelope.message
-          if (reply !== undefined && replyTo !== undefined) bus.send({ to: replyTo as Ref, lane: 'data', budgetMs: 0, traceparent: undefined, message: reply })
+          if (reply !== undefined && replyTo !== undefined)
+            bus.send({ to: replyTo, lane: 'data', budgetMs: 0, traceparent: undefined, message: reply })
         },
         delivered: () => bus.flush(),
         unreachable: () => {}
@@ -111,7 +119,13 @@ export class SmallStore {
     if (actor === 'coordinator') return this.coordinate(host, message as StoreRequest)
     if (actor === 'ring-keeper') {
       if (message.kind === 'subscribe') return { kind: 'ring', view: this.view } as Message
-      return { kind: 'cluster', cluster: { id: 'c0ffee', partitions: this.view.partitions, replicas: 3 }, view: this.view, table: this.table, defaults } as Message
+      return {
+        kind: 'cluster',
+        cluster: { id: 'c0ffee', partitions: this.view.partitions, replicas: 3 },
+        view: this.view,
+        table: this.table,
+        defaults
+      } as Message
     }
     if (actor === 'gossip-agent') {
       const { bucket, properties } = message as unknown as { bucket: string; properties: Partial<BucketProperties> }
@@ -122,7 +136,11 @@ export class SmallStore {
     if (actor === 'host') {
       return message.kind === 'collect-metrics'
         ? ({ kind: 'host-metrics', host, text: '# HELP carillon_up 1\ncarillon_up 1\n' } as Message)
-        : ({ kind: 'host-description', host, tree: { name: host, kind: 'host', thread: 'main', state: 'running', children: [] } } as unknown as Message)
+        : ({
+            kind: 'host-description',
+            host,
+            tree: { name: host, kind: 'host', thread: 'main', state: 'running', children: [] }
+          } as unknown as Message)
     }
     return this.#vnode(host, Number(actor.slice('vnode-'.length)), message)
   }
@@ -135,19 +153,33 @@ export class SmallStore {
     const { n } = propertiesOf(this.table, bucketOf(request.key), defaults)
     const { replicas = 0, primaries = 0, durable = 0, receipt } = request.options
     const asked = Math.max(replicas, primaries, durable)
-    if (asked > n) return refused(fault('bad_request', `${asked} replicas are asked for, the bucket has n = ${n}`, { limit: n, size: asked }))
+    if (asked > n)
+      return refused(fault('bad_request', `${asked} replicas are asked for, the bucket has n = ${n}`, { limit: n, size: asked }))
     const shownReceipt =
-      receipt === true ? { consistency: 'strong' as const, needed: 2, acks: [{ host, zone: 'z', dc: 'dc1', role: 'primary' as const, durability: 'flushed' as const }], coordinator: host, epoch } : undefined
+      receipt === true
+        ? {
+            consistency: 'strong' as const,
+            needed: 2,
+            acks: [{ host, zone: 'z', dc: 'dc1', role: 'primary' as const, durability: 'flushed' as const }],
+            coordinator: host,
+            epoch
+          }
+        : undefined
     const about = { strength: 'strong' as const, answered: 2, epoch, receipt: shownReceipt }
     let present = emptySiblings
     for (const records of this.records.values()) {
       const bytes = records.get(request.key)
       if (bytes !== undefined) present = merge(present, decodeSiblings(bytes))
     }
-    if (request.kind === 'get') return { kind: 'got', siblings: present === emptySiblings ? nothing : encodeSiblings(present), ...about }
+    if (request.kind === 'get')
+      return { kind: 'got', siblings: present === emptySiblings ? nothing : encodeSiblings(present), ...about }
     const isLive = live(present, Date.now()).length > 0
-    if (request.kind === 'put' && request.mode === 'create' && isLive) return refused(fault('key_exists', 'the key exists', { outcome: 'refused' }))
-    if (request.ifMatch !== '' && !(isLive && (request.ifMatch === '*' || request.ifMatch === digestOf(encodeSiblings(present)).toString(16)))) {
+    if (request.kind === 'put' && request.mode === 'create' && isLive)
+      return refused(fault('key_exists', 'the key exists', { outcome: 'refused' }))
+    if (
+      request.ifMatch !== '' &&
+      !(isLive && (request.ifMatch === '*' || request.ifMatch === digestOf(encodeSiblings(present)).toString(16)))
+    ) {
       return refused(fault('precondition_failed', 'the value is not the one that If-Match names', { outcome: 'refused' }))
     }
     const isDelete = request.kind === 'delete'
@@ -178,11 +210,21 @@ export class SmallStore {
       const digest = bytes === undefined ? '' : digestOf(bytes).toString(16)
       const tombstone = versions.length > 0 && versions.every(version => version.tombstone)
       const dots = versions.map(version => [`7.${partition}.0`, version.counter])
-      return { kind: 'inspected', found: bytes !== undefined, dots, siblings: versions.length, tombstone, digest, bytes: bytes?.length ?? 0 } as Message
+      return {
+        kind: 'inspected',
+        found: bytes !== undefined,
+        dots,
+        siblings: versions.length,
+        tombstone,
+        digest,
+        bytes: bytes?.length ?? 0
+      } as Message
     }
     if (message.kind !== 'scan') return undefined
     const { after, pairsMax, keysOnly } = message as unknown as { after: Key | undefined; pairsMax: number; keysOnly: boolean }
-    const all = [...records].filter(([key]) => partitionOf(positionOf(key), this.view.partitions) === partition && (after === undefined || key > after))
+    const all = [...records].filter(
+      ([key]) => partitionOf(positionOf(key), this.view.partitions) === partition && (after === undefined || key > after)
+    )
     all.sort(([a], [b]) => (a < b ? -1 : 1))
     const page = all.slice(0, pairsMax)
     const pairs = page
@@ -191,5 +233,3 @@ export class SmallStore {
     return { kind: 'page', pairs, next: page.length < all.length ? page.at(-1)![0] : undefined } as Message
   }
 }
-
-

@@ -11,7 +11,8 @@ import { settings, type HostSettings } from '../../deploy/configuration-schema.t
 import { nearestName } from '../../deploy/configuration-spelling.ts'
 import { isLoopback, readConfiguration, type ConfigurationSources } from '../../deploy/configuration.ts'
 
-const read = (from: Partial<ConfigurationSources> = {}) => readConfiguration({ hostname: 'machine', workingDirectory: '/work', ...from })
+const read = (from: Partial<ConfigurationSources> = {}) =>
+  readConfiguration({ hostname: 'machine', workingDirectory: '/work', ...from })
 const file = (text: string) => ({ path: 'carillon.yaml', text })
 
 function problemsOf(from: Partial<ConfigurationSources>): string[] {
@@ -26,8 +27,25 @@ function problemsOf(from: Partial<ConfigurationSources>): string[] {
 
 t.test('nothing given → the defaults of the single host, all there, frozen', async t => {
   const { settings: host, sources } = read()
-  t.match(host, { name: 'machine', cluster: 'carillon', data: '/work/data/machine', bind: '127.0.0.1', httpPort: 7070, natsPort: 7420, routePort: 7620, monitorPort: 7820 })
-  t.match(host, { partitions: 256, replicas: 3, readQuorum: 0, writeQuorum: 0, durability: 'flushed', pairBytesMax: 10_240, token: '' })
+  t.match(host, {
+    name: 'machine',
+    cluster: 'carillon',
+    data: '/work/data/machine',
+    bind: '127.0.0.1',
+    httpPort: 7070,
+    natsPort: 7420,
+    routePort: 7620,
+    monitorPort: 7820
+  })
+  t.match(host, {
+    partitions: 256,
+    replicas: 3,
+    readQuorum: 0,
+    writeQuorum: 0,
+    durability: 'flushed',
+    pairBytesMax: 10_240,
+    token: ''
+  })
   t.strictSame(Object.keys(host).toSorted(), settings.map(setting => setting.name).toSorted())
   t.notOk(Object.values(host).some(value => value === undefined))
   t.ok(Object.isFrozen(host) && Object.isFrozen(host.join) && Object.isFrozen(host.busServers))
@@ -41,8 +59,22 @@ t.test('a value in every place → flag before environment before file before de
     flags: { name: 'flag' }
   }
   const { settings: host, sources } = read(from)
-  t.match(host, { name: 'flag', zone: 'environment-zone', dc: 'file-dc', httpPort: 1001, natsPort: 1002, routePort: 7620, data: '/work/data/flag' })
-  t.match(sources, { name: '--name', zone: 'CARILLON_ZONE', dc: 'carillon.yaml', httpPort: 'carillon.yaml', routePort: 'default' })
+  t.match(host, {
+    name: 'flag',
+    zone: 'environment-zone',
+    dc: 'file-dc',
+    httpPort: 1001,
+    natsPort: 1002,
+    routePort: 7620,
+    data: '/work/data/flag'
+  })
+  t.match(sources, {
+    name: '--name',
+    zone: 'CARILLON_ZONE',
+    dc: 'carillon.yaml',
+    httpPort: 'carillon.yaml',
+    routePort: 'default'
+  })
   const given = read({ ...from, given: { name: 'given', data: 'somewhere', zone: undefined } })
   t.match(given.settings, { name: 'given', zone: 'environment-zone', data: '/work/somewhere' })
   t.equal(given.sources.name, 'given')
@@ -50,7 +82,11 @@ t.test('a value in every place → flag before environment before file before de
 
 t.test('lists, numbers and both spellings of a seed → their types', async t => {
   const { settings: host } = read({
-    environment: { CARILLON_JOIN: '127.0.0.1:7621, nats-route://[::1]:7622,', CARILLON_WEIGHT: '1.5', CARILLON_BUS_SERVERS: 'nats://a:1,nats://b:2' },
+    environment: {
+      CARILLON_JOIN: '127.0.0.1:7621, nats-route://[::1]:7622,',
+      CARILLON_WEIGHT: '1.5',
+      CARILLON_BUS_SERVERS: 'nats://a:1,nats://b:2'
+    },
     flags: { threads: '2' }
   })
   t.strictSame(host.join, ['127.0.0.1:7621', '[::1]:7622'])
@@ -81,10 +117,18 @@ t.test('bad values from each place → all of them, each with key, value, source
 
 t.test('values that are only wrong together → refused', async t => {
   t.match(problemsOf({ flags: { partitions: '100' } }), [/--partitions is 100: allowed is a power of two from 8 to 65536/])
-  t.match(problemsOf({ flags: { replicas: '2', readQuorum: '3' } }), [/--read-quorum is 3: allowed is a whole number from 1 to `replicas` \(2\)/])
-  t.match(problemsOf({ flags: { natsPort: '7070' } }), [/--nats-port is 7070: allowed is a port of its own: http.port has this one/])
+  t.match(problemsOf({ flags: { replicas: '2', readQuorum: '3' } }), [
+    /--read-quorum is 3: allowed is a whole number from 1 to `replicas` \(2\)/
+  ])
+  t.match(problemsOf({ flags: { natsPort: '7070' } }), [
+    /--nats-port is 7070: allowed is a port of its own: http.port has this one/
+  ])
   t.match(problemsOf({ flags: { join: 'h:70000' } }), [/--join is "h:70000"/])
-  t.strictSame(problemsOf({ flags: { httpPort: '0', natsPort: '0', routePort: '0', monitorPort: '0' } }), [], 'any free ports are no clash')
+  t.strictSame(
+    problemsOf({ flags: { httpPort: '0', natsPort: '0', routePort: '0', monitorPort: '0' } }),
+    [],
+    'any free ports are no clash'
+  )
 })
 
 t.test('unknown keys in the file, the environment or a program → refused with the nearest known one', async t => {
@@ -93,19 +137,30 @@ t.test('unknown keys in the file, the environment or a program → refused with 
     'read_quorum is no setting (carillon.yaml): did you mean readQuorum?',
     'something is no setting (carillon.yaml): docs/configuration.md lists them all.'
   ])
-  t.strictSame(problemsOf({ environment: { CARILLON_HTPT_PORT: '1' } }), ['CARILLON_HTPT_PORT is no setting (environment): did you mean CARILLON_HTTP_PORT?'])
+  t.strictSame(problemsOf({ environment: { CARILLON_HTPT_PORT: '1' } }), [
+    'CARILLON_HTPT_PORT is no setting (environment): did you mean CARILLON_HTTP_PORT?'
+  ])
   t.strictSame(problemsOf({ given: { nmae: 'a' } as never }), ['nmae is no setting (given): did you mean name?'])
 })
 
 t.test('variables of a Kubernetes service named carillon → ignored, and told', async t => {
-  const environment = { CARILLON_SERVICE_HOST: '10.0.0.1', CARILLON_PORT_7070_TCP_ADDR: '10.0.0.1', CARILLON_DEV_TOKEN: 'x', CARILLON_CONFIG: '' }
+  const environment = {
+    CARILLON_SERVICE_HOST: '10.0.0.1',
+    CARILLON_PORT_7070_TCP_ADDR: '10.0.0.1',
+    CARILLON_DEV_TOKEN: 'x',
+    CARILLON_CONFIG: ''
+  }
   t.strictSame(read({ environment }).ignoredVariables, ['CARILLON_SERVICE_HOST', 'CARILLON_PORT_7070_TCP_ADDR'])
 })
 
 t.test('a bind beyond loopback → refused, with what this release can do; loopback in every spelling → taken', async t => {
   for (const bind of ['0.0.0.0', '::', '10.0.0.1', 'example.org', '128.0.0.1']) {
     const [problem = ''] = problemsOf({ flags: { bind } })
-    t.match(problem, /beyond loopback every port needs TLS and credentials, and this configuration is without TLS and without a token/, bind)
+    t.match(
+      problem,
+      /beyond loopback every port needs TLS and credentials, and this configuration is without TLS and without a token/,
+      bind
+    )
     t.match(problem, /cannot serve TLS yet, so bind 127\.0\.0\.1/)
   }
   t.match(problemsOf({ flags: { bind: '0.0.0.0', token: 'long-enough' } }), [/without TLS\. This release/])
@@ -117,7 +172,10 @@ t.test('a bind beyond loopback → refused, with what this release can do; loopb
 
 t.test('a token, good or bad → masked wherever it could be shown', async t => {
   const printed = printedSettings(read({ environment: { CARILLON_TOKEN: 'a-secret-token' } }))
-  t.strictSame(printed.find(({ key }) => key === 'token'), { key: 'token', value: masked, source: 'CARILLON_TOKEN' })
+  t.strictSame(
+    printed.find(({ key }) => key === 'token'),
+    { key: 'token', value: masked, source: 'CARILLON_TOKEN' }
+  )
   t.notMatch(JSON.stringify(printed), /a-secret/)
   t.equal(printedSettings(read()).find(({ key }) => key === 'token')?.value, '', 'that there is none is no secret')
   t.notMatch(problemsOf({ environment: { CARILLON_TOKEN: 'a secret token' } }).join(), /a secret/)
@@ -137,7 +195,11 @@ t.test('a file that is no map of settings → refused by its name', async t => {
 
 t.test('any text for any setting → settings that keep every bound, or a ConfigurationError', async () => {
   const names = settings.map(setting => setting.name)
-  const value = fc.oneof(fc.string(), fc.integer().map(String), fc.constantFrom('', '0', '-1', '1e3', '127.0.0.1', '[::1]:1', 'true', '__proto__'))
+  const value = fc.oneof(
+    fc.string(),
+    fc.integer().map(String),
+    fc.constantFrom('', '0', '-1', '1e3', '127.0.0.1', '[::1]:1', 'true', '__proto__')
+  )
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 }), flags => {
       let host: HostSettings
@@ -147,7 +209,13 @@ t.test('any text for any setting → settings that keep every bound, or a Config
         assert.ok(error instanceof ConfigurationError)
         return
       }
-      assert.ok(isLoopback(host.bind) && host.replicas >= 1 && host.readQuorum <= host.replicas && host.httpPort >= 0 && host.httpPort <= 65_535)
+      assert.ok(
+        isLoopback(host.bind) &&
+          host.replicas >= 1 &&
+          host.readQuorum <= host.replicas &&
+          host.httpPort >= 0 &&
+          host.httpPort <= 65_535
+      )
     })
   )
 })
@@ -166,5 +234,9 @@ t.test('spelling: one slip in any setting name → that name; far from all → n
 })
 
 t.test('docs/configuration.md → what the schema says now', async t => {
-  t.equal(readFileSync('docs/configuration.md', 'utf8'), configurationDocument(), 'node build/deploy/configuration-document.js writes it')
+  t.equal(
+    readFileSync('docs/configuration.md', 'utf8'),
+    configurationDocument(),
+    'node build/deploy/configuration-document.js writes it'
+  )
 })

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { freeSeat, hostStates, membershipEpoch, mergeMember, mergeMembership, ringMembers, withState, type Member, type Standing } from '../../model/membership.ts'
+import {
+  freeSeat,
+  hostStates,
+  membershipEpoch,
+  mergeMember,
+  mergeMembership,
+  ringMembers,
+  withState,
+  type Member,
+  type Standing
+} from '../../model/membership.ts'
 
 const member: fc.Arbitrary<Member> = fc.record({
   name: fc.constantFrom('a', 'b', 'c'),
@@ -38,7 +48,7 @@ const some: Member = {
   pid: 1,
   seen: ''
 }
-const view = fc.array(member, { maxLength: 5 }).map((members) => mergeMembership([], members))
+const view = fc.array(member, { maxLength: 5 }).map(members => mergeMembership([], members))
 const text = JSON.stringify
 
 t.test('merge: commutative, associative, idempotent, ascending by uid, and itself where nothing is new', async () => {
@@ -66,7 +76,7 @@ t.test('I16 merge: removed is final for its uid, whatever incarnation comes late
   )
 })
 
-t.test('I16 merge: a suspicion stands against any heartbeat of its incarnation, and a higher incarnation refutes it', async (t) => {
+t.test('I16 merge: a suspicion stands against any heartbeat of its incarnation, and a higher incarnation refutes it', async t => {
   const suspected = withState(some, 'suspect')
   t.equal(mergeMember({ ...some, heartbeat: 99 }, suspected), suspected)
   const refuted = { ...some, incarnation: 2, heartbeat: 0 }
@@ -75,13 +85,13 @@ t.test('I16 merge: a suspicion stands against any heartbeat of its incarnation, 
   t.match(mergeMember(some, { ...some, heartbeat: 6 }), { heartbeat: 6 })
 })
 
-t.test('withState: suspicion keeps the standing; joining, up and leaving are one', async (t) => {
+t.test('withState: suspicion keeps the standing; joining, up and leaving are one', async t => {
   t.match(withState(some, 'down'), { state: 'down', standing: 'up' })
   t.match(withState(withState(some, 'leaving'), 'suspect'), { state: 'suspect', standing: 'leaving' })
   t.equal(withState(some, 'up'), some)
 })
 
-t.test('I18 epoch: not moved by heartbeats, suspicion, order or addresses; moved by whatever the ring follows from', async (t) => {
+t.test('I18 epoch: not moved by heartbeats, suspicion, order or addresses; moved by whatever the ring follows from', async t => {
   const other = { ...some, name: 'b', uid: 2 }
   const epoch = membershipEpoch([some, other])
   t.match(epoch, /^[0-9a-f]{8}$/)
@@ -99,19 +109,28 @@ t.test('I18 epoch: not moved by heartbeats, suspicion, order or addresses; moved
     withState(some, 'joining'),
     withState(some, 'left')
   ]
-  t.equal(new Set([epoch, ...changes.map((changed) => membershipEpoch([changed, other]))]).size, changes.length + 1)
+  t.equal(new Set([epoch, ...changes.map(changed => membershipEpoch([changed, other]))]).size, changes.length + 1)
 })
 
-t.test('I17 ringMembers: of two identities with one name the higher incarnation holds the place, and removal of it gives it back', async (t) => {
-  const old = { ...some, incarnation: 3 }
-  const wiped = { ...some, uid: 7, incarnation: 4 }
-  t.same(ringMembers([wiped, old]), [wiped])
-  t.same(ringMembers([old, wiped]), [wiped])
-  t.same(ringMembers([old, withState(wiped, 'removed')]), [old])
-})
+t.test(
+  'I17 ringMembers: of two identities with one name the higher incarnation holds the place, and removal of it gives it back',
+  async t => {
+    const old = { ...some, incarnation: 3 }
+    const wiped = { ...some, uid: 7, incarnation: 4 }
+    t.same(ringMembers([wiped, old]), [wiped])
+    t.same(ringMembers([old, wiped]), [wiped])
+    t.same(ringMembers([old, withState(wiped, 'removed')]), [old])
+  }
+)
 
-t.test('freeSeat: the lowest that is free in the datacenter and zone; none beside hosts of another weight', async (t) => {
-  const seated = (uid: number, seat: number, more: Partial<Member> = {}): Member => ({ ...some, name: `h${uid}`, uid, seat, ...more })
+t.test('freeSeat: the lowest that is free in the datacenter and zone; none beside hosts of another weight', async t => {
+  const seated = (uid: number, seat: number, more: Partial<Member> = {}): Member => ({
+    ...some,
+    name: `h${uid}`,
+    uid,
+    seat,
+    ...more
+  })
   t.equal(freeSeat([], some), 0)
   t.equal(freeSeat([seated(1, 0), seated(2, 2)], some), 1)
   t.equal(freeSeat([seated(1, 0, { zone: 'z2' }), seated(2, 1, { dc: 'dc2' })], some), 0)

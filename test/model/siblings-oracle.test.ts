@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { contextOfWrite, covers, decodeContext, emptyContext, encodeContext, join, type CausalContext } from '../../model/causal-context.ts'
+import {
+  contextOfWrite,
+  covers,
+  decodeContext,
+  emptyContext,
+  encodeContext,
+  join,
+  type CausalContext
+} from '../../model/causal-context.ts'
 import { isFault } from '../../model/fault.ts'
 import { contextAfterWrite, emptySiblings, merge, relation, write, type Sibling, type Siblings } from '../../model/siblings.ts'
 import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
@@ -35,7 +43,22 @@ interface World {
   flight: Message[]
 }
 
-const stepKinds = ['read', 'quorum-read', 'write', 'write-and-keep', 'write-reply-lost', 'blind', 'merge-contexts', 'send', 'deliver', 'deliver-again', 'drop', 'other-key', 'flush', 'crash'] as const
+const stepKinds = [
+  'read',
+  'quorum-read',
+  'write',
+  'write-and-keep',
+  'write-reply-lost',
+  'blind',
+  'merge-contexts',
+  'send',
+  'deliver',
+  'deliver-again',
+  'drop',
+  'other-key',
+  'flush',
+  'crash'
+] as const
 const weights = [4, 2, 6, 3, 2, 2, 1, 6, 6, 2, 1, 1, 2, 1] as const
 type Step = readonly [kind: (typeof stepKinds)[number], a: number, b: number]
 
@@ -50,7 +73,7 @@ function maximal(world: World, seen: Events): string[] {
   for (const event of seen) {
     for (const earlier of world.history.get(event)!) if (earlier !== event) replaced.add(earlier)
   }
-  return [...seen].filter((event) => !replaced.has(event)).sort()
+  return [...seen].filter(event => !replaced.has(event)).sort()
 }
 
 function checked(world: World, state: Siblings, seen: Events, where: string): void {
@@ -59,7 +82,8 @@ function checked(world: World, state: Siblings, seen: Events, where: string): vo
   if (held.join() !== expected.join()) throw new Error(`${where} holds [${held}] and should hold [${expected}]`)
   for (const event of world.history.keys()) {
     const [vnode, counter] = event.split(':').map(Number)
-    if (covers(state.context, vnode!, counter!) !== seen.has(event)) throw new Error(`${where}: the context is wrong about ${event}`)
+    if (covers(state.context, vnode!, counter!) !== seen.has(event))
+      throw new Error(`${where}: the context is wrong about ${event}`)
   }
 }
 
@@ -178,25 +202,33 @@ function run(replicaCount: number, clientCount: number, steps: readonly Step[]):
   return world
 }
 
-t.test('I5, I7: 2 to 4 replicas, reordered, duplicated, lost messages, crashes: each replica holds what the oracle says, at every step', async () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 2, max: 4 }), fc.integer({ min: 1, max: 4 }), schedule, (replicaCount, clientCount, steps) => {
-      const world = run(replicaCount, clientCount, steps)
-      const forward = world.replicas.map((replica) => replica.state).reduce(merge)
-      const backward = world.replicas.map((replica) => replica.state).reduceRight(merge)
-      const seen = world.replicas.map((replica) => replica.seen).reduce(union)
-      checked(world, forward, seen, 'the healed cluster')
-      checked(world, backward, seen, 'the healed cluster, merged the other way round')
-      if (relation(forward, backward) !== 'equal') throw new Error('the order of merging shows')
-    }),
-    { numRuns: 6000 }
-  )
-})
+t.test(
+  'I5, I7: 2 to 4 replicas, reordered, duplicated, lost messages, crashes: each replica holds what the oracle says, at every step',
+  async () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 4 }),
+        fc.integer({ min: 1, max: 4 }),
+        schedule,
+        (replicaCount, clientCount, steps) => {
+          const world = run(replicaCount, clientCount, steps)
+          const forward = world.replicas.map(replica => replica.state).reduce(merge)
+          const backward = world.replicas.map(replica => replica.state).reduceRight(merge)
+          const seen = world.replicas.map(replica => replica.seen).reduce(union)
+          checked(world, forward, seen, 'the healed cluster')
+          checked(world, backward, seen, 'the healed cluster, merged the other way round')
+          if (relation(forward, backward) !== 'equal') throw new Error('the order of merging shows')
+        }
+      ),
+      { numRuns: 6000 }
+    )
+  }
+)
 
 t.test('relation: of any two states that replicas reached, agrees with what their merge is', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 4 }), schedule, (replicaCount, steps) => {
-      const states = run(replicaCount, 2, steps).replicas.map((replica) => replica.state)
+      const states = run(replicaCount, 2, steps).replicas.map(replica => replica.state)
       for (const a of states) {
         for (const b of states) {
           const bytes = Buffer.from(encodeSiblings(merge(a, b)))
@@ -215,8 +247,8 @@ t.test('relation: of any two states that replicas reached, agrees with what thei
 
 t.test('merge: commutative, associative, idempotent over states that replicas reached, byte for byte', async () => {
   fc.assert(
-    fc.property(schedule, (steps) => {
-      const [a, b, c] = run(3, 3, steps).replicas.map((replica) => replica.state) as [Siblings, Siblings, Siblings]
+    fc.property(schedule, steps => {
+      const [a, b, c] = run(3, 3, steps).replicas.map(replica => replica.state) as [Siblings, Siblings, Siblings]
       const bytes = (state: Siblings) => Buffer.from(encodeSiblings(state)).toString('hex')
       return (
         merge(a, a) === a &&

@@ -17,9 +17,9 @@ import {
 const vnode = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 2 ** 52 - 1 }))
 const vector: fc.Arbitrary<VersionVector> = fc
   .uniqueArray(fc.tuple(vnode, fc.integer({ min: 1, max: 5 })), { selector: ([id]) => id, maxLength: 6 })
-  .map((entries) => entries.sort(([a], [b]) => a - b).flat())
+  .map(entries => entries.sort(([a], [b]) => a - b).flat())
 
-t.test('vnode id: uid and epoch come back, at both ends of their ranges', async (t) => {
+t.test('vnode id: uid and epoch come back, at both ends of their ranges', async t => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: 0, max: 0xf_ffff }), (uid, epoch) => {
       const id = vnodeIdOf(uid, epoch)
@@ -70,7 +70,7 @@ t.test('compare: agrees with descends both ways', async () => {
   )
 })
 
-t.test('covers: an entry covers each counter up to its own, and an unknown vnode none', async (t) => {
+t.test('covers: an entry covers each counter up to its own, and an unknown vnode none', async t => {
   const known: VersionVector = [3, 10, 7, 2]
   t.ok(covers(known, 3, 10))
   t.ok(covers(known, 3, 4))
@@ -85,7 +85,11 @@ t.test('raised: never lowers, keeps the order, and returns the vector itself whe
     fc.property(vector, vnode, fc.integer({ min: 1, max: 9 }), (a, id, counter) => {
       const b = raised(a, id, counter)
       if (counterOf(a, id) >= counter) return b === a
-      return counterOf(b, id) === counter && compare(b, join(a, [id, counter])) === 'equal' && b.length === join(a, [id, counter]).length
+      return (
+        counterOf(b, id) === counter &&
+        compare(b, join(a, [id, counter])) === 'equal' &&
+        b.length === join(a, [id, counter]).length
+      )
     })
   )
 })

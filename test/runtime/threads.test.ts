@@ -200,3 +200,15 @@ t.test('threads: a command that the thread does not know is refused with a sente
   await threads.stop()
   await t.rejects(one.command('echo', 1), { message: /does not run/ })
 })
+
+t.test('threads: one that stands in native code cannot be terminated → main is told, so that it can end the process', async t => {
+  const stuck: Error[] = []
+  const one = thread('one', { silenceMs: 200, exitMs: 200 })
+  const { threads, replaced } = group([one], {}, { onStuck: error => stuck.push(error) })
+  await threads.start()
+  await kill(threads.thread('one')!, 'block')
+  await until('it is told', () => stuck.length === 1)
+  t.match(stuck[0], { message: /could not be terminated within 200 ms/, cause: { message: /silent for 200 ms/ } })
+  await until('it ends in the end', () => replaced.length === 1)
+  await threads.stop()
+})

@@ -6,8 +6,8 @@ import t from 'tap'
 import type { Key } from '../../model/key.ts'
 import { LmdbStore } from '../../storage/lmdb-store.ts'
 import { tableDamage, walkTable } from '../../storage/table-check.ts'
-import type { RecoveryReport, TableWriterRequest } from '../../storage/table-writer-protocol.ts'
-import { startTableWriter, type TableWriter } from '../../storage/table-writer.ts'
+import type { TableWriterRequest } from '../../storage/table-writer-protocol.ts'
+import { startTableWriter } from '../../storage/table-writer.ts'
 import { put } from '../contract/store-contract.ts'
 import { verifyWrites, writerKey } from './ceaseless-writer.ts'
 import { Acknowledged, writeUntilKilled } from './doomed-writer.ts'
@@ -37,20 +37,11 @@ void t.test(`I2: ${rounds} times killed with SIGKILL at random moments, a host's
   t.ok(acknowledged.any.size > 0 && recovered > 0)
 })
 
-function recoverThread(writer: TableWriter, thread: number): Promise<RecoveryReport> {
-  return new Promise((resolve, reject) => {
-    const request: TableWriterRequest = { kind: 'recover', id: 1, thread }
-    writer.handle(request, (reply) => {
-      if (reply.kind === 'recovered') resolve(reply.report)
-      else if (reply.kind === 'stalled') reject(new Error(reply.fault.detail))
-    })
-  })
-}
-
 void t.test('I23: a data thread terminated in mid-write blocks neither the table writer nor another thread, and its writes are recovered', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'carillon-terminate-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const { writer } = await startTableWriter({ directory })
+  const supervisor = tableWriterOf(writer)
   const other = LmdbStore.open({ directory, thread: 1, generation: 1, tableWriter: tableWriterOf(writer), sealAfterMs: 10 })
   const acknowledged = new Map<Key, number>()
   let first = 1
@@ -72,7 +63,7 @@ void t.test('I23: a data thread terminated in mid-write blocks neither the table
     await worker.terminate()
     port1.close()
     first += 100_000
-    const report = await recoverThread(writer, 0)
+    const report = await supervisor.recover(0)
     t.same(report.damage, [])
     t.equal(await put(other, 100, writerKey(round), Buffer.from('other'), 'flushed'), undefined)
     const before = writer.figures().segments

@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import type { Key } from '../../model/key.ts'
 import { LmdbStore, type LmdbStoreOptions } from '../../storage/lmdb-store.ts'
 import type { Store } from '../../storage/store.ts'
-import { connectTableWriter, type RecoveryReport, type TableWriterReply, type TableWriterRequest } from '../../storage/table-writer-protocol.ts'
+import {
+  connectTableWriter,
+  type RecoveryReport,
+  type TableWriterClient,
+  type TableWriterReply,
+  type TableWriterRequest
+} from '../../storage/table-writer-protocol.ts'
 import { startTableWriter, type TableWriter } from '../../storage/table-writer.ts'
 import { openTableForWriting, tablePrefix } from '../../storage/table.ts'
 import type { StoreHarness } from '../contract/store-contract.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
 /** Both ends of the way to a table writer in the same thread; replies come in a later turn, as over a port. */
-export function tableWriterOf(writer: TableWriter): LmdbStoreOptions['tableWriter'] {
+export function tableWriterOf(writer: TableWriter): TableWriterClient {
   let listener: (reply: TableWriterReply) => void = () => {}
   return connectTableWriter({
     postMessage: (message) => writer.handle(message as TableWriterRequest, (reply) => setImmediate(() => listener(reply))),

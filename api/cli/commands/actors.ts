@@ -14,12 +14,18 @@ interface Flags extends ConnectionFlags {
 const alikeMax = 3
 
 export function define(command: Command, terminal: Terminal): void {
-  command.option('--host <NAME>', 'of this host (default: the one that answers)').option('-a, --all', 'list every actor').addOption(timeoutOption())
+  command
+    .option('--host <NAME>', 'of this host (default: the one that answers)')
+    .option('-a, --all', 'list every actor')
+    .addOption(timeoutOption())
   addConnectionOptions(command).action((flags: Flags) =>
     withCluster(terminal, flags, async cluster => {
       const { host, tree } = await describeActors(cluster, flags.host, flags.timeout)
       if (flags.json === true) await terminal.output.write(`${JSON.stringify({ host, tree })}\n`)
-      else await terminal.output.write(`${[`${painted(terminal.output, 'bold', host)}  ${actorText(terminal, tree)}`, ...branches(terminal, tree, '', flags.all === true)].join('\n')}\n`)
+      else
+        await terminal.output.write(
+          `${[`${painted(terminal.output, 'bold', host)}  ${actorText(terminal, tree)}`, ...branches(terminal, tree, '', flags.all === true)].join('\n')}\n`
+        )
     })
   )
 }
@@ -53,13 +59,17 @@ function isQuiet({ state, restarts, children }: ActorDescription): boolean {
   return state === 'running' && restarts === 0 && children.length === 0
 }
 
-function actorText({ output }: Terminal, { name, kind, thread, state, restarts, mailbox, last_crash: crash }: ActorDescription): string {
+function actorText(
+  { output }: Terminal,
+  { name, kind, thread, state, restarts, mailbox, last_crash: crash }: ActorDescription
+): string {
   const parts = [painted(output, 'cyan', printable(name))]
   if (kind !== name) parts.push(painted(output, 'dim', printable(kind)))
   parts.push(painted(output, 'dim', `@${thread}`), painted(output, state === 'running' ? 'green' : 'yellow', state))
   parts.push(`mailbox ${mailbox.length}/${mailbox.limit}`, `handled ${mailbox.handled}`)
   if (mailbox.refused > 0) parts.push(painted(output, 'yellow', `refused ${mailbox.refused}`))
   if (restarts > 0) parts.push(painted(output, 'yellow', `restarts ${restarts}`))
-  if (crash !== null) parts.push(painted(output, 'red', `crashed ${crash.at}: ${printable(crash.error).replaceAll('\n', ' ').slice(0, 160)}`))
+  if (crash !== null)
+    parts.push(painted(output, 'red', `crashed ${crash.at}: ${printable(crash.error).replaceAll('\n', ' ').slice(0, 160)}`))
   return parts.join('  ')
 }

@@ -12,19 +12,30 @@ interface Flags extends ConnectionFlags {
 /** `bucket get NAME` and `bucket set NAME PROPERTY=VALUE…`. */
 export function define(command: Command, terminal: Terminal): void {
   command.description('Properties of a bucket: n, r, w, preset, resolver, ttl, durability.')
-  const get = command.command('get').summary('print a bucket’s properties').description('Print a bucket’s properties, the cluster’s own where it was given none.')
-  addConnectionOptions(get.argument('NAME', 'the bucket', bucketName).addOption(timeoutOption())).action((bucket: string, flags: Flags) =>
-    withCluster(terminal, flags, async cluster => print(terminal, flags, await cluster.admin('bucket-get', { bucket }, flags.timeout)))
+  const get = command
+    .command('get')
+    .summary('print a bucket’s properties')
+    .description('Print a bucket’s properties, the cluster’s own where it was given none.')
+  addConnectionOptions(get.argument('NAME', 'the bucket', bucketName).addOption(timeoutOption())).action(
+    (bucket: string, flags: Flags) =>
+      withCluster(terminal, flags, async cluster =>
+        print(terminal, flags, await cluster.admin('bucket-get', { bucket }, flags.timeout))
+      )
   )
   const set = command
     .command('set')
     .summary('set some of a bucket’s properties')
     .description('Set some properties; the others stay. They reach every host within moments.')
     .argument('NAME', 'the bucket', bucketName)
-    .argument('PROPERTY=VALUE...', 'n, r, w (0: a quorum), preset (read-fast, write-fast, balanced), resolver (siblings, last-write-wins), ttl (seconds), durability (flushed, committed)')
+    .argument(
+      'PROPERTY=VALUE...',
+      'n, r, w (0: a quorum), preset (read-fast, write-fast, balanced), resolver (siblings, last-write-wins), ttl (seconds), durability (flushed, committed)'
+    )
   addConnectionOptions(set.addOption(timeoutOption())).action((bucket: string, words: string[], flags: Flags) => {
     const properties = propertiesOf(words)
-    return withCluster(terminal, flags, async cluster => print(terminal, flags, await cluster.admin('bucket-set', { bucket, properties }, flags.timeout)))
+    return withCluster(terminal, flags, async cluster =>
+      print(terminal, flags, await cluster.admin('bucket-set', { bucket, properties }, flags.timeout))
+    )
   })
 }
 
@@ -39,7 +50,8 @@ function propertiesOf(words: readonly string[]): Record<string, string | number>
   const properties = new Map<string, string | number>()
   for (const word of words) {
     const [, name, text] = /^([A-Za-z]+)=(.*)$/s.exec(word) ?? []
-    if (name === undefined || text === undefined) throw new UsageError(`${JSON.stringify(word.slice(0, 80))} is no PROPERTY=VALUE, such as n=3`)
+    if (name === undefined || text === undefined)
+      throw new UsageError(`${JSON.stringify(word.slice(0, 80))} is no PROPERTY=VALUE, such as n=3`)
     if (properties.has(name)) throw new UsageError(`property ${name} is given twice`)
     properties.set(name, /^-?[0-9]{1,15}$/.test(text) ? Number(text) : text)
   }

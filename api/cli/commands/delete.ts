@@ -1,5 +1,16 @@
 import type { Command } from 'commander'
-import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, receiptOption, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import {
+  addConnectionOptions,
+  addQuorumOptions,
+  bucketOption,
+  keyEncodingOption,
+  keyOfArgument,
+  receiptOption,
+  requestOptionsOf,
+  withCluster,
+  type ConnectionFlags,
+  type QuorumFlags
+} from '../options.ts'
 import { shownKey } from '../pair-text.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -21,7 +32,13 @@ export function define(command: Command, terminal: Terminal): void {
     withCluster(terminal, flags, async cluster => {
       const key = keyOfArgument(text, flags.keyBase64 === true)
       const { context, strength, receipt } = await cluster.delete(flags.bucket, key, flags.context, requestOptionsOf(flags))
-      const reply = { message: 'key deleted', ...shownKey(key), context, consistency: strength, ...(receipt === undefined ? {} : { receipt }) }
+      const reply = {
+        message: 'key deleted',
+        ...shownKey(key),
+        context,
+        consistency: strength,
+        ...(receipt === undefined ? {} : { receipt })
+      }
       if (flags.json === true) await terminal.output.write(`${JSON.stringify(reply)}\n`)
       else if (receipt !== undefined) await terminal.errors.write(`receipt: ${JSON.stringify(receipt)}\n`)
     })

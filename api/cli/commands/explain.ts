@@ -1,6 +1,14 @@
 import type { Command } from 'commander'
 import { shaped, type Explanation } from '../cluster-shapes.ts'
-import { addConnectionOptions, bucketOption, keyEncodingOption, keyOfArgument, timeoutOption, withCluster, type ConnectionFlags } from '../options.ts'
+import {
+  addConnectionOptions,
+  bucketOption,
+  keyEncodingOption,
+  keyOfArgument,
+  timeoutOption,
+  withCluster,
+  type ConnectionFlags
+} from '../options.ts'
 import { keyText, shownKey } from '../pair-text.ts'
 import { tableOf } from '../table.ts'
 import { painted, printable, type Terminal } from '../terminal.ts'
@@ -26,14 +34,31 @@ export function define(command: Command, terminal: Terminal): void {
   )
 }
 
-async function screen({ output }: Terminal, bucket: string, key: Uint8Array, { partition, preference, hints, agree }: Explanation): Promise<string> {
+async function screen(
+  { output }: Terminal,
+  bucket: string,
+  key: Uint8Array,
+  { partition, preference, hints, agree }: Explanation
+): Promise<string> {
   const rows = preference.map(({ host, role, state, reached, found, dots, siblings, tombstone, digest, bytes }) => {
-    // A version without this member answers for reachable replicas only.
-    const isReached = reached !== false
     const dotsText = dots.map(([vnode, counter]) => `${vnode}:${counter}`).join(' ')
-    return [host, role, state, isReached ? (found ? 'yes' : 'no') : 'no answer', dotsText, siblings, tombstone ? 'yes' : '', digest, bytes]
+    return [
+      host,
+      role,
+      state,
+      reached ? (found ? 'yes' : 'no') : 'no answer',
+      dotsText,
+      siblings,
+      tombstone ? 'yes' : '',
+      digest,
+      bytes
+    ]
   })
-  const verdict = agree ? painted(output, 'green', 'the replicas that answered agree') : painted(output, 'yellow', 'the replicas differ; a read repairs them')
-  const pending = hints.map(hint => `hint for ${hint.target} kept by ${hint.keeper} for ${Math.round(hint.age_ms / 1000)} s\n`).join('')
+  const verdict = agree
+    ? painted(output, 'green', 'the replicas that answered agree')
+    : painted(output, 'yellow', 'the replicas differ; a read repairs them')
+  const pending = hints
+    .map(hint => `hint for ${hint.target} kept by ${hint.keeper} for ${Math.round(hint.age_ms / 1000)} s\n`)
+    .join('')
   return `key ${printable(keyText(key))} of bucket ${bucket}, partition ${partition}: ${verdict}\n\n${await tableOf(output, headings, rows)}${pending}`
 }

@@ -3,7 +3,16 @@ import { limits } from '../../../model/limits.ts'
 import { PairExport } from '../export-pairs.ts'
 import { interruptible } from '../interruption.ts'
 import { gapSentence } from '../key-pages.ts'
-import { addConnectionOptions, addQuorumOptions, bucketOption, requestOptionsOf, wholeOption, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import {
+  addConnectionOptions,
+  addQuorumOptions,
+  bucketOption,
+  requestOptionsOf,
+  wholeOption,
+  withCluster,
+  type ConnectionFlags,
+  type QuorumFlags
+} from '../options.ts'
 import { startProgress } from '../progress.ts'
 import { CommandFailure, printable, type Terminal } from '../terminal.ts'
 
@@ -45,7 +54,10 @@ export function define(command: Command, terminal: Terminal): void {
           (key, why) => progress.say(`not exported: ${printable(key)}: ${why}`)
         )
         const { counts } = work
-        const progress = await startProgress(terminal, 'export', 0, () => ({ doneUnits: counts.exported, text: `${counts.exported} exported` }))
+        const progress = await startProgress(terminal, 'export', 0, () => ({
+          doneUnits: counts.exported,
+          text: `${counts.exported} exported`
+        }))
         try {
           await work.run(signal)
         } finally {
@@ -59,14 +71,25 @@ export function define(command: Command, terminal: Terminal): void {
   )
 }
 
-async function sayCounts(terminal: Terminal, flags: Flags, { counts, coverage }: PairExport, isInterrupted: boolean): Promise<void> {
+async function sayCounts(
+  terminal: Terminal,
+  flags: Flags,
+  { counts, coverage }: PairExport,
+  isInterrupted: boolean
+): Promise<void> {
   if (flags.json === true) {
     const { exported, failed, withSiblings } = counts
-    await terminal.errors.write(`${JSON.stringify({ exported, failed, with_siblings: withSiblings, coverage, interrupted: isInterrupted })}\n`)
+    await terminal.errors.write(
+      `${JSON.stringify({ exported, failed, with_siblings: withSiblings, coverage, interrupted: isInterrupted })}\n`
+    )
     return
   }
   const gap = gapSentence(coverage)
   const siblings =
-    counts.withSiblings === 0 ? '' : `; ${counts.withSiblings} had siblings, ${flags.siblings === true ? 'all versions are there' : 'the newest was exported (--siblings gives all)'}`
-  await terminal.errors.write(`${counts.exported} exported, ${counts.failed} failed${siblings}\n${gap === undefined ? '' : `${gap}\n`}`)
+    counts.withSiblings === 0
+      ? ''
+      : `; ${counts.withSiblings} had siblings, ${flags.siblings === true ? 'all versions are there' : 'the newest was exported (--siblings gives all)'}`
+  await terminal.errors.write(
+    `${counts.exported} exported, ${counts.failed} failed${siblings}\n${gap === undefined ? '' : `${gap}\n`}`
+  )
 }

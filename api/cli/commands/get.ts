@@ -1,7 +1,18 @@
 import type { Command } from 'commander'
 import { valueMembers } from '../../json-value.ts'
 import type { Found } from '../cluster.ts'
-import { addConnectionOptions, addQuorumOptions, bucketOption, keyEncodingOption, keyOfArgument, receiptOption, requestOptionsOf, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import {
+  addConnectionOptions,
+  addQuorumOptions,
+  bucketOption,
+  keyEncodingOption,
+  keyOfArgument,
+  receiptOption,
+  requestOptionsOf,
+  withCluster,
+  type ConnectionFlags,
+  type QuorumFlags
+} from '../options.ts'
 import { keyText, shownKey } from '../pair-text.ts'
 import { CommandFailure, painted, printable, type Terminal } from '../terminal.ts'
 
@@ -24,7 +35,8 @@ export function define(command: Command, terminal: Terminal): void {
       const key = keyOfArgument(text, flags.keyBase64 === true)
       const found = await cluster.get(flags.bucket, key, requestOptionsOf(flags))
       if (found === undefined) {
-        if (flags.json === true) await terminal.output.write(`${JSON.stringify({ message: 'not found', ...shownKey(key), value: null })}\n`)
+        if (flags.json === true)
+          await terminal.output.write(`${JSON.stringify({ message: 'not found', ...shownKey(key), value: null })}\n`)
         throw new CommandFailure(`key ${printable(keyText(key))} is not found in bucket ${flags.bucket}`)
       }
       await (flags.json === true ? terminal.output.write(jsonOf(key, found)) : print(terminal, found, flags))

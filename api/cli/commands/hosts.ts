@@ -21,6 +21,17 @@ export function define(command: Command, terminal: Terminal): void {
 const headings = ['HOST', 'STATE', 'DC', 'ZONE', 'WEIGHT', 'REPLICAS', 'HTTP', 'NATS', 'PID', 'VERSION']
 
 export function hostTable({ output }: Terminal, hosts: readonly HostShown[]): Promise<string> {
-  const rows = hosts.map(host => [host.name, host.state, host.dc, host.zone, host.weight, host.partitions, host.http, host.nats, host.pid, host.version])
+  const rows = hosts.map(host => [
+    host.name,
+    host.state,
+    host.dc,
+    host.zone,
+    host.weight,
+    host.partitions,
+    host.http,
+    host.nats,
+    host.pid,
+    host.version
+  ])
   return tableOf(output, headings, rows, (cell, column) => (column === 1 ? paintedState(output, cell, cell) : cell))
 }

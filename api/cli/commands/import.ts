@@ -2,7 +2,16 @@ import { open } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { PairImport, type ImportMode, type Refusal } from '../import-pairs.ts'
 import { interruptible } from '../interruption.ts'
-import { addConnectionOptions, addQuorumOptions, bucketOption, requestOptionsOf, wholeOption, withCluster, type ConnectionFlags, type QuorumFlags } from '../options.ts'
+import {
+  addConnectionOptions,
+  addQuorumOptions,
+  bucketOption,
+  requestOptionsOf,
+  wholeOption,
+  withCluster,
+  type ConnectionFlags,
+  type QuorumFlags
+} from '../options.ts'
 import { startProgress } from '../progress.ts'
 import { CommandFailure, printable, UsageError, type Terminal } from '../terminal.ts'
 
@@ -40,8 +49,16 @@ export function define(command: Command, terminal: Terminal): void {
     await withCluster(terminal, flags, cluster =>
       interruptible(terminal, async signal => {
         const mode: ImportMode = flags.blind === true ? 'blind' : flags.create === true ? 'create' : 'replace'
-        const options = { bucket: flags.bucket, mode, inFlightMax: flags.inFlight, ttlSeconds: flags.ttl ?? 0, request: requestOptionsOf(flags) }
-        const work = new PairImport(cluster, options, terminal.clock, refusal => progress.say(refusalLine(refusal, flags.json === true)))
+        const options = {
+          bucket: flags.bucket,
+          mode,
+          inFlightMax: flags.inFlight,
+          ttlSeconds: flags.ttl ?? 0,
+          request: requestOptionsOf(flags)
+        }
+        const work = new PairImport(cluster, options, terminal.clock, refusal =>
+          progress.say(refusalLine(refusal, flags.json === true))
+        )
         const { counts } = work
         const progress = await startProgress(terminal, 'import', source.bytes, () => ({
           doneUnits: counts.bytesRead,
@@ -52,11 +69,16 @@ export function define(command: Command, terminal: Terminal): void {
         } finally {
           await progress.end()
           const { stored, refused } = counts
-          const text = flags.json === true ? JSON.stringify({ stored, refused, interrupted: signal.aborted }) : `${stored} stored, ${refused} refused`
+          const text =
+            flags.json === true
+              ? JSON.stringify({ stored, refused, interrupted: signal.aborted })
+              : `${stored} stored, ${refused} refused`
           await terminal.output.write(`${text}\n`)
         }
-        if (signal.aborted) throw new CommandFailure(`interrupted after line ${counts.lines}: what was under way has ended, the rest was not read`)
-        if (counts.refused > 0) throw new CommandFailure(`${counts.refused} of ${counts.stored + counts.refused} pairs were refused`)
+        if (signal.aborted)
+          throw new CommandFailure(`interrupted after line ${counts.lines}: what was under way has ended, the rest was not read`)
+        if (counts.refused > 0)
+          throw new CommandFailure(`${counts.refused} of ${counts.stored + counts.refused} pairs were refused`)
       })
     )
   })
@@ -70,7 +92,14 @@ async function sourceOf(terminal: Terminal, file: string): Promise<Source> {
 }
 
 function refusalLine({ line, key, why, code, isIndeterminate }: Refusal, isJson: boolean): string {
-  if (isJson) return JSON.stringify({ line, ...(key === undefined ? {} : { key }), code, why, ...(isIndeterminate ? { outcome: 'indeterminate' } : {}) })
+  if (isJson)
+    return JSON.stringify({
+      line,
+      ...(key === undefined ? {} : { key }),
+      code,
+      why,
+      ...(isIndeterminate ? { outcome: 'indeterminate' } : {})
+    })
   const name = key === undefined ? '' : ` key ${printable(key.slice(0, keyCharactersShown))}:`
   return `refused: line ${line}:${name} ${printable(why)}`
 }

@@ -44,10 +44,16 @@ export function define(command: Command, terminal: Terminal): void {
           left -= keys.length
           ;({ coverage, cursor } = page)
           if (flags.json === true) shown.push(...keys.map(key => shownText(key) ?? shownKey(key)))
-          else if (keys.length > 0) await terminal.output.write(`${keys.map(key => (terminal.output.columns > 0 ? printable(keyText(key)) : keyText(key))).join('\n')}\n`)
+          else if (keys.length > 0)
+            await terminal.output.write(
+              `${keys.map(key => (terminal.output.columns > 0 ? printable(keyText(key)) : keyText(key))).join('\n')}\n`
+            )
           if (left <= 0) break
         }
-        if (flags.json === true) await terminal.output.write(`${JSON.stringify({ keys: shown, ...(cursor === undefined ? {} : { cursor }), coverage })}\n`)
+        if (flags.json === true)
+          await terminal.output.write(
+            `${JSON.stringify({ keys: shown, ...(cursor === undefined ? {} : { cursor }), coverage })}\n`
+          )
         const gap = gapSentence(coverage)
         if (gap !== undefined) await terminal.errors.write(`${painted(terminal.errors, 'yellow', gap)}\n`)
       })

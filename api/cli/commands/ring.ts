@@ -19,14 +19,20 @@ export function define(command: Command, terminal: Terminal): void {
         await terminal.output.write(`${JSON.stringify(ring)}\n`)
       } else {
         const head = `epoch ${ring.epoch}, ${ring.partitions} partitions, ${ring.replicas} replicas each\n\n`
-        await terminal.output.write(head + (await (flags.all === true ? preferenceTable(terminal, ring) : shareTable(terminal, ring))))
+        await terminal.output.write(
+          head + (await (flags.all === true ? preferenceTable(terminal, ring) : shareTable(terminal, ring)))
+        )
       }
     })
   )
 }
 
 function preferenceTable({ output }: Terminal, { owners }: RingShown): Promise<string> {
-  return tableOf(output, ['PARTITION', 'PREFERENCE LIST'], owners.map((preference, partition) => [partition, preference.join(' ')]))
+  return tableOf(
+    output,
+    ['PARTITION', 'PREFERENCE LIST'],
+    owners.map((preference, partition) => [partition, preference.join(' ')])
+  )
 }
 
 function shareTable({ output }: Terminal, { owners }: RingShown): Promise<string> {
@@ -41,7 +47,9 @@ function shareTable({ output }: Terminal, { owners }: RingShown): Promise<string
       total += 1
     }
   }
-  const rows = [...shares].sort(([a], [b]) => (a < b ? -1 : 1)).map(([host, { replicas, first }]) => [host, replicas, percent(replicas, total), first, percent(first, owners.length)])
+  const rows = [...shares]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([host, { replicas, first }]) => [host, replicas, percent(replicas, total), first, percent(first, owners.length)])
   return tableOf(output, ['HOST', 'REPLICAS', 'SHARE', 'FIRST', 'SHARE'], rows)
 }
 

@@ -17,12 +17,20 @@ export function define(command: Command, terminal: Terminal): void {
       const margin = marginOf(ring, about.hosts)
       if (flags.json === true) {
         const { epoch, partitions, replicas } = ring
-        const health = { partitions, replicas, fewest_reachable_replicas: margin.fewest, partitions_below_quorum: margin.belowQuorum }
-        await terminal.output.write(`${JSON.stringify({ cluster: about.cluster, epoch, healthy: margin.belowQuorum === 0, ...health, hosts: about.hosts })}\n`)
+        const health = {
+          partitions,
+          replicas,
+          fewest_reachable_replicas: margin.fewest,
+          partitions_below_quorum: margin.belowQuorum
+        }
+        await terminal.output.write(
+          `${JSON.stringify({ cluster: about.cluster, epoch, healthy: margin.belowQuorum === 0, ...health, hosts: about.hosts })}\n`
+        )
       } else {
         await terminal.output.write(`${headline(terminal, about, ring, margin)}\n\n${await hostTable(terminal, about.hosts)}`)
       }
-      if (margin.belowQuorum > 0) throw new CommandFailure(`${margin.belowQuorum} of ${ring.partitions} partitions have no quorum of their owners`)
+      if (margin.belowQuorum > 0)
+        throw new CommandFailure(`${margin.belowQuorum} of ${ring.partitions} partitions have no quorum of their owners`)
     })
   )
 }

@@ -21,10 +21,14 @@ export function define(command: Command, terminal: Terminal): void {
     withCluster(terminal, flags, cluster =>
       interruptible(terminal, async signal => {
         let left = flags.limit ?? Number.POSITIVE_INFINITY
-        const onReady = (): void => void terminal.errors.write(painted(terminal.errors, 'dim', `watching bucket ${flags.bucket}; Ctrl-C ends\n`))
+        const onReady = (): void =>
+          void terminal.errors.write(painted(terminal.errors, 'dim', `watching bucket ${flags.bucket}; Ctrl-C ends\n`))
         for await (const { key, fields } of cluster.watch(flags.bucket, signal, onReady)) {
           if (!textOfBytes(key).startsWith(flags.prefix ?? '')) continue
-          const line = flags.json === true ? JSON.stringify({ bucket: flags.bucket, ...shownKey(key), ...fields }) : `${printable(keyText(key))} ${JSON.stringify(fields)}`
+          const line =
+            flags.json === true
+              ? JSON.stringify({ bucket: flags.bucket, ...shownKey(key), ...fields })
+              : `${printable(keyText(key))} ${JSON.stringify(fields)}`
           await terminal.output.write(`${line}\n`)
           left -= 1
           if (left <= 0) break
