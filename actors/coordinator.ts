@@ -257,6 +257,7 @@ function put(state: State, request: PutRequest | DeleteRequest, seen: CausalCont
     expiresMs: request.kind === 'put' && ttlSeconds > 0 ? context.wallMs() + ttlSeconds * 1000 : 0,
     set,
     needed: quorum.needed,
+    futureNeeded: set.future === 0 ? 0 : neededOf(options, properties, properties.w, set.future, 'write'),
     primariesNeeded: quorum.primaries,
     durableNeeded: quorum.durable,
     durability: quorum.durable > 0 ? 'flushed' : (options.durability ?? properties.durability),
@@ -302,16 +303,21 @@ function answerNothingDeleted(state: CoordinatorState, request: DeleteRequest, r
   context.send(request.replyTo, { kind: 'written', context: emptyContext, strength: grade, answered: 0, epoch, receipt })
 }
 
-/** Replies that the request needs. A cluster smaller than N counts on what it has, unless the request gives a number. */
+/** Replies that the request needs of the owners now. */
 function needsOf(asked: QuorumAsked, { set, properties }: Route, kind: 'read' | 'write'): QuorumNeeds | Fault {
   const usual = kind === 'read' ? properties.r : properties.w
   const needs = resolveQuorum(asked, properties.n, kind, usual)
   if ('code' in needs) return needs
-  const isSmall = set.present < properties.n && !asked.replicas
-  const fitting = isSmall ? resolveQuorum({ level: asked.level }, set.present, kind, Math.min(usual, set.present)) : needs
-  if ('code' in fitting) return fitting
-  const needed = Math.max(fitting.needed, needs.primaries, needs.durable)
+  const needed = Math.max(neededOf(asked, properties, usual, set.present, kind), needs.primaries, needs.durable)
   return needed <= set.present ? { ...needs, needed } : quorumFault(kind, needed, 0, set, 'refused')
+}
+
+/** A cluster smaller than N counts on the owners it has, unless the request gives a number. */
+function neededOf(asked: QuorumAsked, properties: BucketProperties, usual: number, owners: number, kind: 'read' | 'write'): number {
+  if (asked.replicas) return asked.replicas
+  const n = Math.min(properties.n, owners)
+  const needs = resolveQuorum({ level: asked.level }, n, kind, Math.min(usual, n))
+  return 'code' in needs ? n : needs.needed
 }
 
 function tick(state: State, context: CoordinatorContext): void {

@@ -1,6 +1,6 @@
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { fault } from '../model/fault.ts'
-import { type HostState, type Member, type Membership, membershipEpoch, mergeMembership, withState } from '../model/membership.ts'
+import { freeSeat, type HostState, joiningNow, type Member, type Membership, membershipEpoch, mergeMembership, ticketOf, withState } from '../model/membership.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import { type BucketTable, bucketsMax, mergeTables } from './bucket-table.ts'
 import type { ClusterShape, GossipMessage, SeenMember } from './gossip-protocol.ts'
@@ -49,7 +49,9 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
     const known = resources.clusterFile.load()
     const before = known?.members.find(member => member.uid === resources.self.uid)
     const incarnation = Math.max(resources.self.incarnation, (before?.incarnation ?? 0) + 1)
-    const self = withState({ ...resources.self, incarnation, heartbeat: 1 }, before?.standing ?? (resources.joins ? 'joining' : 'up'))
+    const founds = known === undefined && !resources.joins
+    const seat = founds ? freeSeat([], resources.self) : before?.seat
+    const self = withState({ ...resources.self, incarnation, heartbeat: 1, seat }, before?.standing ?? (founds ? 'up' : 'joining'))
     const state: GossipState = {
       cluster: known?.cluster ?? (resources.joins ? undefined : { id: clusterId(context), ...resources.birthShape }),
       members: mergeMembership(known?.members ?? [], [self]),
@@ -76,7 +78,8 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
       case 'set-bucket':
         return setBucket(state, message, context)
       case 'arrived':
-        arrived(state, context)
+        setSelf(state, { ...selfOf(state, context), arrived: message.epoch }, context)
+        takePlace(state, context)
         publish(state, context)
         return spread(state, namesOf(state), false, context)
     }
@@ -101,9 +104,18 @@ function namesOf(state: GossipState): string[] {
   return state.members.filter(member => !isGone(member.state)).map(member => member.name)
 }
 
-function arrived(state: GossipState, context: GossipContext): void {
+/**
+ * A joining host takes its place on the ring once it and all others that gain by it have their data. Who is away keeps it waiting:
+ * it might be the one that gains.
+ */
+function takePlace(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
-  if (self.state === 'joining') setSelf(state, withState({ ...self, incarnation: self.incarnation + 1 }, 'up'), context)
+  if (self.standing !== 'joining' || joiningNow(state.members) !== self) return
+  const epoch = membershipEpoch(state.members)
+  const isReady = state.members.every(member => isGone(member.state) || (member.standing === 'joining' && member !== self) || member.arrived === epoch)
+  if (!isReady) return
+  setSelf(state, withState({ ...self, incarnation: self.incarnation + 1 }, 'up'), context)
+  context.log.info({ epoch }, 'this host takes its place on the ring')
 }
 
 function setSelf(state: GossipState, self: Member, context: GossipContext): void {
@@ -172,10 +184,19 @@ function hear(state: GossipState, message: Extract<GossipMessage, { kind: 'gossi
   // Somebody knows a later self than this one is: outbid it, for this one lives.
   if (self !== own) setSelf(state, { ...own, incarnation: Math.max(own.incarnation, self.incarnation) + 1 }, context)
   state.table = mergeTables(state.table, message.table)
+  if (isNew) queueUp(state, context)
+  takePlace(state, context)
   note(state, context)
   publish(state, context)
   if (message.wantsReply) tell(agentOf(message.from), state, false, context)
   if (isNew) spread(state, namesOf(state), true, context)
+}
+
+/** It is in: behind those that came to join before, and on a seat of its own. */
+function queueUp(state: GossipState, context: GossipContext): void {
+  const self = selfOf(state, context)
+  const others = state.members.filter(member => member !== self)
+  setSelf(state, { ...self, incarnation: Math.max(self.incarnation, ticketOf(others)), seat: freeSeat(others, self) }, context)
 }
 
 function isSelf(members: readonly Member[], context: GossipContext): boolean {

@@ -44,8 +44,8 @@ export type GossipMessage =
       readonly properties: Partial<BucketProperties>
       readonly replyTo: Ref<BucketReply>
     }
-  /** From the transfer agent: all that this host will own has arrived. */
-  | { readonly kind: 'arrived' }
+  /** From the transfer agent: all that this host will own on the future ring of that epoch has arrived. */
+  | { readonly kind: 'arrived'; readonly epoch: string }
   /** To itself. */
   | { readonly kind: 'round' }
 

@@ -1,5 +1,5 @@
 import type { Ref, UndeliveredReason } from '../bus/bus.ts'
-import { type CausalContext, contextOfWrite, emptyContext } from '../model/causal-context.ts'
+import { type CausalContext, emptyContext } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import { Quorum, type Verdict } from '../model/quorum.ts'
@@ -31,6 +31,8 @@ export interface PutPlan {
   readonly expiresMs: number
   readonly set: ReplicaSet
   readonly needed: number
+  /** Of the owners to be, while hosts join. */
+  readonly futureNeeded: number
   readonly primariesNeeded: number
   readonly durableNeeded: number
   readonly durability: Durability
@@ -70,7 +72,7 @@ export class PutOperation implements Operation {
     this.#future =
       set.future === 0
         ? undefined
-        : new Quorum({ n: set.future, needed: Math.min(needed, set.future), primariesNeeded: 0, durableNeeded: 0, asked: set.future })
+        : new Quorum({ n: set.future, needed: plan.futureNeeded, primariesNeeded: 0, durableNeeded: 0, asked: set.future })
     this.#slots = new Array<SlotState>(set.replicas.length).fill('idle')
     for (const [slot, replica] of set.replicas.entries()) {
       if (!replica.isReachable) this.#fail(slot)
@@ -107,7 +109,7 @@ export class PutOperation implements Operation {
     if (this.#slots[slot] !== 'asked') return
     switch (reply.kind) {
       case 'minted':
-        this.#context = contextOfWrite(this.#plan.context ?? emptyContext, reply)
+        this.#context = reply.context
         return this.#replicate(reply.siblings, context)
       case 'stored':
         this.#slots[slot] = 'stored'

@@ -1,5 +1,5 @@
 import type { Ref } from '../bus/bus.ts'
-import { membershipEpoch, ringMembers } from '../model/membership.ts'
+import { joiningNow, membershipEpoch, ringMembers } from '../model/membership.ts'
 import { ringOf } from '../model/ring.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import type { BucketTable } from './bucket-table.ts'
@@ -61,20 +61,19 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
 }
 
 function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonly SeenMember[], context: KeeperContext): void {
-  // Who joins and falls silent is left out: writes must not wait for it.
-  const known = members.filter(member => member.standing !== 'joining' || isReachable({ state: member.seenState }))
-  const present = ringMembers(known, 'present')
-  const future = ringMembers(known, 'future')
-  if (present.length === 0) return
-  const names = new Set([...present, ...future].map(member => member.name))
-  const hosts = known.filter(member => names.has(member.name)).sort((a, b) => (a.name < b.name ? -1 : 1))
-  const epoch = membershipEpoch(known)
+  // Who joins and falls silent is passed over: writes must not wait for it.
+  const reachable = members.filter(member => member.standing !== 'joining' || isReachable({ state: member.seenState }))
+  const joining = joiningNow(reachable)
+  const takingPart = reachable.filter(member => member.standing !== 'joining' || member === joining)
+  if (ringMembers(takingPart).length === 0) return
+  const hosts = members.filter(member => member.state !== 'left' && member.state !== 'removed').sort((a, b) => (a.name < b.name ? -1 : 1))
+  const epoch = membershipEpoch(members)
+  const owned = membershipEpoch(takingPart)
   const indexOf = new Map(hosts.map((host, index) => [host.name, index] as const))
   const shape = { partitions: cluster.partitions, replicas: cluster.replicas }
   const indices = (lists: readonly (readonly string[])[]) => lists.map(list => list.map(name => indexOf.get(name) ?? -1))
-  const isMoving = present.length !== future.length || present.some((member, index) => member !== future[index])
-  const isSame = state.view !== undefined && state.owned === epoch
-  state.owned = epoch
+  const isSame = state.view !== undefined && state.owned === owned && state.view.hosts.length === hosts.length
+  state.owned = owned
   state.revisions++
   state.view = {
     cluster: context.resources.clusterName,
@@ -82,15 +81,21 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
     revision: `${context.incarnation}-${state.revisions}`,
     ...shape,
     hosts: hosts.map(hostViewOf),
-    owners: isSame && state.view !== undefined ? state.view.owners : indices(ringOf(present, shape).owners),
-    future: isSame && state.view !== undefined ? state.view.future : isMoving ? indices(ringOf(future, shape).owners) : []
+    owners: isSame && state.view !== undefined ? state.view.owners : indices(ringOf(takingPart, shape).owners),
+    future:
+      isSame && state.view !== undefined
+        ? state.view.future
+        : joining === undefined
+          ? []
+          : indices(ringOf(takingPart, { ...shape, when: 'future' }).owners),
+    joining: joining?.name ?? ''
   }
   publish(state, { kind: 'ring', view: state.view }, context)
 }
 
 function hostViewOf(member: SeenMember): HostView {
-  const { name, uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, seen } = member
-  return { name, uid, incarnation, state: member.seenState, dc, zone, weight, threads, pid, http, nats, version, isBack, seen }
+  const { name, uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, seen, arrived } = member
+  return { name, uid, incarnation, state: member.seenState, dc, zone, weight, threads, pid, http, nats, version, isBack, seen, arrived }
 }
 
 function publish(state: KeeperState, news: RingNews, context: KeeperContext): void {

@@ -21,6 +21,8 @@ export interface HostView {
   readonly isBack: boolean
   /** Epoch of the membership that the host has seen. */
   readonly seen: string
+  /** Epoch for whose future ring it has its data. */
+  readonly arrived: string
 }
 
 /**
@@ -40,6 +42,8 @@ export interface RingView {
   readonly hosts: readonly HostView[]
   readonly owners: readonly (readonly number[])[]
   readonly future: readonly (readonly number[])[]
+  /** The host that joins now; '' where none does. */
+  readonly joining: string
 }
 
 /** Whether a host is worth asking now. A hint: requests have deadlines all the same. */

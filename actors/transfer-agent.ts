@@ -38,8 +38,6 @@ interface TransferState {
   epoch: string
   waiting: Run[]
   readonly active: Map<number, Run>
-  /** partition/uid of sources read to their end. */
-  readonly through: Set<string>
   nextRun: number
   pairs: number
   hasArrived: boolean
@@ -51,15 +49,15 @@ const attemptMs = 5_000
 const slots = 2
 
 /**
- * Fetches what a joining host will own from those that own it now; when all has arrived, the host takes its place on the ring.
- * Writes reach this host meanwhile, too, and count towards a quorum of its future peers.
+ * While a host joins: fetches what this host will own and does not own from those that own it now. Mostly that is the joining host,
+ * but evenness may move a partition between others, too. Writes reach the future owners meanwhile, and need a quorum of them as well.
  */
 export const transferAgent: Behaviour<TransferState, TransferMessage, undefined, SystemResources> = {
   kind: 'transfer-agent',
 
   start(_, context) {
     subscribe(undefined, context)
-    return { view: undefined, epoch: '', waiting: [], active: new Map(), through: new Set(), nextRun: 1, pairs: 0, hasArrived: false }
+    return { view: undefined, epoch: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
   },
 
   receive(state, message, context) {
@@ -100,29 +98,29 @@ function subscribe(view: RingView | undefined, context: TransferContext): void {
 /** Sources of each partition that this host will own and does not own: those whose place it takes, else all that own it now. */
 function plan(state: TransferState, context: TransferContext): void {
   const { view } = state
-  const self = view?.hosts.find(host => host.name === context.host)
-  if (view === undefined || self?.state !== 'joining' || view.future.length === 0) return
-  // Only when every host sends this one its share of the writes: else one could slip past both the copy and the tail.
-  if (view.hosts.some(host => isReachable(host) && host.seen !== self.seen)) return
+  const self = view?.hosts.findIndex(host => host.name === context.host) ?? -1
+  if (view === undefined || self < 0 || view.joining === '') return
+  // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail.
+  if (view.hosts.some(host => isReachable(host) && host.seen !== view.epoch)) return
   const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host)))
-  if (state.epoch !== view.epoch || isStuck) {
-    state.epoch = view.epoch
-    state.waiting = []
-    state.active.clear()
-    for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, view.hosts.indexOf(self))
-  }
+  if (state.epoch === view.epoch && !isStuck) return
+  state.epoch = view.epoch
+  state.hasArrived = false
+  state.pairs = 0
+  state.waiting = []
+  state.active.clear()
+  for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self)
   proceed(state, context)
 }
 
 function addRuns(state: TransferState, view: RingView, partition: number, self: number): void {
   const present = preferenceOf(view.owners, partition, view.replicas)
   const future = preferenceOf(view.future, partition, view.replicas)
-  if (!future.includes(self)) return
+  if (!future.includes(self) || present.includes(self)) return
   const displaced = present.filter(index => !future.includes(index))
   const reachable = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? []).filter(isReachable)
   const preferred = reachable(displaced)
   for (const source of preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)) {
-    if (state.through.has(`${partition}/${source.uid}`)) continue
     state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
   }
 }
@@ -135,9 +133,9 @@ function proceed(state: TransferState, context: TransferContext): void {
   }
   if (state.active.size > 0 || state.hasArrived) return
   state.hasArrived = true
-  context.log.info({ pairs: state.pairs }, 'all that this host will own has arrived')
+  if (state.pairs > 0) context.log.info({ pairs: state.pairs, epoch: state.epoch }, 'all that this host will own has arrived')
   const agent: Ref<GossipMessage> = { address: addressOf(context.thread, 'gossip-agent'), correlation: 0, incarnation: 0 }
-  context.signal(agent, { kind: 'arrived' })
+  context.signal(agent, { kind: 'arrived', epoch: state.epoch })
 }
 
 function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
@@ -197,7 +195,6 @@ function turnPage(state: TransferState, run: Run, context: TransferContext): voi
     run.after = run.next
     return fetch(state, run, context)
   }
-  state.through.add(`${run.partition}/${run.source.uid}`)
   state.active.delete(run.id)
   proceed(state, context)
 }

@@ -50,7 +50,8 @@ export type VnodeMessage =
   | { readonly kind: 'inspect'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
 
 export type VnodeReply =
-  | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly vnode: number; readonly counter: number }
+  /** `context`: what the writer had seen, and its own write. */
+  | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
   | { readonly kind: 'stored'; readonly durability: Durability }
   | { readonly kind: 'failed'; readonly fault: Fault }
   /** Empty: no record here. */

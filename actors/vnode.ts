@@ -3,7 +3,7 @@ import { counterSeen, emptyContext } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
-import { emptySiblings, live, merge, resolveLastWriteWins, type Siblings, write } from '../model/siblings.ts'
+import { contextAfterWrite, emptySiblings, live, merge, resolveLastWriteWins, type Siblings, write } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
 import { epochOf, uidOf } from '../model/version-vector.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
@@ -98,7 +98,7 @@ function mint(state: VnodeState, message: Write, context: VnodeContext): void {
   const siblings = encodeSiblings(resolved)
   state.writes++
   store.write(state.partition, message.key, siblings, message.durability, new Acknowledgement(message.replyTo, message.durability, context))
-  context.send(message.replyTo, { kind: 'minted', siblings, vnode: dots.vnode, counter })
+  context.send(message.replyTo, { kind: 'minted', siblings, context: contextAfterWrite(resolved, seen, { vnode: dots.vnode, counter }) })
 }
 
 function refuse(message: Write, why: Fault, context: VnodeContext): void {

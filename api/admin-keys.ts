@@ -13,7 +13,9 @@ const partitionsAhead = 16
 /** Pairs asked of one partition at a time; it is asked again where it has more. */
 const pairsAsked = 100
 /** Time for one page of one replica before the next replica is asked. */
-const replicaTimeoutMs = 2_000
+const replicaTimeoutMs = 500
+/** A page that takes longer ends where it is: the next one goes on from there. */
+const pageTimeMsMax = 3_000
 
 export interface KeysQuery {
   readonly bucket: string
@@ -57,12 +59,15 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
   const pairs: { key: Buffer; siblings: Uint8Array }[] = []
   let { partition, after, unanswered } = start
   let bytes = 0
+  const untilMs = performance.now() + pageTimeMsMax
+  const silent = new Set<string>()
   const window = new Map<number, Promise<Page | undefined>>()
   while (partition < view.partitions) {
     for (let ahead = partition; ahead < Math.min(partition + partitionsAhead, view.partitions); ahead++) {
       if (!window.has(ahead))
-        window.set(ahead, pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query))
+        window.set(ahead, pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query, silent))
     }
+    if (performance.now() > untilMs) return pageUpTo({ partition, after, unanswered })
     const page = await window.get(partition)!
     window.delete(partition)
     let isThrough = page === undefined || page.next === undefined

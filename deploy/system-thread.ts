@@ -32,7 +32,8 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
       route: settings.route,
       version: settings.version,
       pid: settings.pid,
-      seen: ''
+      seen: '',
+      arrived: ''
     },
     birthShape: { partitions: host.partitions, replicas: host.replicas },
     joins: host.join.length > 0,

@@ -37,6 +37,8 @@ export interface Member {
   readonly pid: number
   /** Epoch of the membership that it has seen, as of its heartbeat. */
   readonly seen: string
+  /** Epoch of the membership for whose future ring it has all its data; '' for none. */
+  readonly arrived: string
 }
 
 /** Ascending by uid, each once. */
@@ -106,6 +108,24 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
 }
 
 /**
+ * Who joins now: hosts take their places one after the other, since a ring that only one of two has joined was never prepared.
+ * The one that came first, which is the one with the lowest incarnation: see `ticketOf`.
+ */
+export function joiningNow(members: readonly Member[]): Member | undefined {
+  let first: Member | undefined
+  for (const member of members) {
+    if (member.standing !== 'joining' || member.state === 'left' || member.state === 'removed') continue
+    if (first === undefined || (member.incarnation - first.incarnation || member.uid - first.uid) < 0) first = member
+  }
+  return first
+}
+
+/** The incarnation for a host that comes to join: higher than that of any member, so that it waits behind those that joined before. */
+export function ticketOf(members: readonly Member[]): number {
+  return members.reduce((highest, { incarnation }) => Math.max(highest, incarnation), 0) + 1
+}
+
+/**
  * The seat for a host that joins: the lowest that no host of its datacenter and zone has, that has not left or been removed.
  * Two that join unaware of each other may take the same one: their partitions then coincide more than they need to, and nothing else.
  * @returns undefined where the seated hosts have other weights: rows make hosts even that are alike
@@ -144,8 +164,8 @@ export function membershipEpoch(members: readonly Member[]): string {
 }
 
 function textOf(member: Member): string {
-  const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, seat } = member
-  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, seat])
+  const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, arrived, seat } = member
+  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, arrived, seat])
 }
 
 /** By UTF-16 code units: the same on every host, whatever its locale. */

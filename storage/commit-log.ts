@@ -346,6 +346,7 @@ export class CommitLog {
       this.#owner.abandoned(segment.name.number + 1)
       this.#planned = segment
       segment.plannedBytes = segment.bytes
+      this.#armSeal()
       this.#gathering = this.#newBatch()
       this.#advance()
     })

@@ -126,9 +126,9 @@ export function openIdentity(options: IdentityOptions): HostIdentity {
   const path = join(options.directory, 'identity.json')
   const before = existsSync(path) ? readIdentity(path) : undefined
   if (before !== undefined && (before.cluster !== options.cluster || before.name !== options.name)) {
-    throw new Error(
-      `${options.directory} holds the data of host ${before.name} of cluster ${before.cluster}, not of ${options.name} of ${options.cluster}: give each host a directory of its own`
-    )
+    const found = `host ${before.name} of cluster ${before.cluster}`
+    const wanted = `${options.name} of ${options.cluster}`
+    throw new Error(`${options.directory} holds the data of ${found}, not of ${wanted}: give each host a directory of its own`)
   }
   const restored = before !== undefined && options.restored === true
   const resumes = before?.clean === true && !restored && options.storeIsEmpty !== true
@@ -161,7 +161,7 @@ function readIdentity(path: string): IdentityFile {
   try {
     read = JSON.parse(readFileSync(path, 'utf8')) as Partial<IdentityFile> | null
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}; ${whatToDo}`)
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}; ${whatToDo}`, { cause: error })
   }
   const numbers = [read?.uid, read?.generation, read?.nextEpoch]
   const intact =

@@ -72,7 +72,8 @@ export class LmdbStore implements Store, CommitLogOwner {
     for (const file of readdirSync(directory)) {
       if (segmentNameOf(file)?.thread !== options.thread) continue
       if (file.endsWith(logExtension)) {
-        throw new Error(`${join(directory, file)} is left over from an earlier run: have the table writer recover it before thread ${options.thread} opens its store`)
+        const path = join(directory, file)
+        throw new Error(`${path} is left over from an earlier run: recover it before thread ${options.thread} opens its store`)
       }
       rmSync(join(directory, file), { force: true })
     }
@@ -134,16 +135,18 @@ export class LmdbStore implements Store, CommitLogOwner {
   #refusal(entry: Entry): Fault | undefined {
     const size = entry.record === undefined ? 0 : entry.record.length
     if (size > recordBytesMax) {
-      return fault('too_large', `a record of ${size} bytes is over the limit of ${recordBytesMax}`, { limit: recordBytesMax, size, outcome: 'refused' })
+      const detail = `a record of ${size} bytes is over the limit of ${recordBytesMax}`
+      return fault('too_large', detail, { limit: recordBytesMax, size, outcome: 'refused' })
     }
     if (this.#closed) return fault('unavailable', 'the store is closed', { outcome: 'refused' })
     const bytes = this.#memory.bytes
     const logBytes = this.#movingBytes
     if (bytes < this.#memoryBytesMax && logBytes < this.#logBytesMax) return undefined
     if (this.#stalled !== undefined) return this.#stalled
-    return bytes < this.#memoryBytesMax
-      ? fault('overloaded', 'the log holds more than the table writer keeps up with: try again later', { limit: this.#logBytesMax, size: logBytes, outcome: 'refused' })
-      : fault('overloaded', 'the memory table is full until the table writer has caught up: try again later', { limit: this.#memoryBytesMax, size: bytes, outcome: 'refused' })
+    const [what, limit, reached] =
+      bytes < this.#memoryBytesMax ? ['log', this.#logBytesMax, logBytes] : ['memory table', this.#memoryBytesMax, bytes]
+    const detail = `the ${what} holds ${reached} bytes, the limit is ${limit}, until the table writer has caught up: try again later`
+    return fault('overloaded', detail, { limit, size: reached, outcome: 'refused' })
   }
 
   scan(partition: number, after: Key | undefined, pairsMax: number): StorePage {

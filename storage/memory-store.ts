@@ -3,7 +3,16 @@ import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
 import { Entry, MemoryTable } from './memory-table.ts'
 import { RefusedWrites } from './refused-writes.ts'
-import { CorruptRecord, scanPageBytesMax, type Completion, type Durability, type Store, type StoreFigures, type StoredPair, type StorePage } from './store.ts'
+import {
+  CorruptRecord,
+  scanPageBytesMax,
+  type Completion,
+  type Durability,
+  type Store,
+  type StoreFigures,
+  type StoredPair,
+  type StorePage
+} from './store.ts'
 import type { VirtualDisk } from './virtual-disk.ts'
 
 export interface MemoryStoreOptions {

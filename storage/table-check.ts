@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tableDirectory } from './table.ts'
 
+const whatToDo = 'empty the data directory and let the host take its data from the replicas, or restore a backup'
 const metaBytes = 4096
 const metaMagic = 0xbeefc0de
 const metaVersion = 2
@@ -32,10 +33,10 @@ export function tableDamage(directory: string): string | undefined {
     const first = metaAt(fd, 0)
     const second = metaAt(fd, first?.pageBytes ?? metaBytes)
     const newest = first === undefined || (second !== undefined && second.transaction > first.transaction) ? second : first
-    if (newest === undefined) return `${path} has no intact meta page: restore the host from its replicas or a backup`
-    if (first === undefined || second === undefined) return `${path} has lost one of its two meta pages: restore the host from its replicas or a backup`
+    if (newest === undefined) return `${path} has no intact meta page: ${whatToDo}`
+    if (first === undefined || second === undefined) return `${path} has lost one of its two meta pages: ${whatToDo}`
     const needed = (newest.lastPage + 1) * newest.pageBytes
-    return size < needed ? `${path} is cut off: it has ${size} bytes, its meta page needs ${needed}; restore the host from its replicas or a backup` : undefined
+    return size < needed ? `${path} is cut off: it has ${size} bytes, its meta page needs ${needed}; ${whatToDo}` : undefined
   } finally {
     closeSync(fd)
   }

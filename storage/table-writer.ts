@@ -149,7 +149,8 @@ export class TableWriter {
       const content = await readSegment(path, name, undefined)
       const next = inOrder[at + 1]?.[1]
       const isLast = next === undefined || next.generation !== name.generation || next.thread !== name.thread
-      const damage = isLast || content.complete ? content.damage : [...content.damage, `${path}: its end is missing, though segments follow it`]
+      const damage = [...content.damage]
+      if (!isLast && !content.complete) damage.push(`${path}: its end is missing, though segments follow it`)
       await this.#apply(content)
       // What could not be read is kept aside for a person to look at.
       await this.#remove(path, damage.length > 0 ? `${path}.damaged` : undefined)

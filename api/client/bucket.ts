@@ -376,7 +376,7 @@ const loneSurrogate = /\p{Surrogate}/u
 
 const rawBytes: ValueCodec<Uint8Array> = Object.freeze({
   encode: (bytes: Uint8Array) => ({ bytes, contentType: bytesType }),
-  decode: (bytes: Uint8Array) => Uint8Array.from(bytes)
+  decode: (bytes: Uint8Array) => new Uint8Array(bytes)
 })
 
 function contextOf(token: string | undefined): CausalContext | undefined {

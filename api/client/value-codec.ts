@@ -48,10 +48,10 @@ export const anyValue: ValueCodec<unknown> = Object.freeze({
         return JSON.parse(textOf(bytes))
       } catch {
         // Another door stored it under this type as it was: better the bytes than nothing.
-        return Uint8Array.from(bytes)
+        return new Uint8Array(bytes)
       }
     }
-    return textTypes.test(contentType) && isUtf8(bytes) ? textOf(bytes) : Uint8Array.from(bytes)
+    return textTypes.test(contentType) && isUtf8(bytes) ? textOf(bytes) : new Uint8Array(bytes)
   }
 })
 

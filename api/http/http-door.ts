@@ -51,6 +51,9 @@ export interface HttpOptions {
   extend?(app: FastifyInstance): void
 }
 
+/** Node looks at its time-outs only every 30 s unless told otherwise. */
+const serverOptions = { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 1_000 }
+
 /** The HTTP door, not yet listening. Its `close` ends connections and streams; the core stays. */
 export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> {
   const settings: HttpSettings = { ...httpSettingsDefault, ...options.settings }
@@ -68,10 +71,8 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     forceCloseConnections: true,
     // A key as long as the headers may be gets a fault that says what is too long.
     routerOptions: { maxParamLength: headerBytesMax },
-    http: { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs },
-    ...(settings.tls === undefined
-      ? {}
-      : { https: { ...settings.tls, maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs } }),
+    http: serverOptions,
+    ...(settings.tls === undefined ? {} : { https: { ...settings.tls, ...serverOptions } }),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
       // Fastify runs no hooks here, so the credentials are looked at once more.
@@ -112,6 +113,12 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
   await app.register(helmet, {
     // Without TLS in front a browser could not come back.
     strictTransportSecurity: settings.tls !== undefined,
+    // For browsers of long ago; each costs every reply a header.
+    dnsPrefetchControl: false,
+    ieNoOpen: false,
+    permittedCrossDomainPolicies: false,
+    originAgentCluster: false,
+    xssFilter: false,
     contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': settings.tls === undefined ? null : [] } }
   })
   if (settings.corsOrigins.length > 0) {

@@ -56,6 +56,8 @@ export interface State {
   queued: number
   correlation: number
   isTicking: boolean
+  /** Whether the subscriptions end: while the door drains. */
+  leaving: 'no' | 'under way' | 'done'
   events: number
 }
 
@@ -85,6 +87,7 @@ export function stateOf(args: NatsDoorArguments, context: DoorContext): State {
     queued: 0,
     correlation: 0,
     isTicking: false,
+    leaving: 'no',
     events: 0
   }
 }

@@ -7,8 +7,8 @@ export async function putsOfPlainLmdb(directory: string, bytes: number, inFlight
   const table = openTableForWriting(directory)
   const load = measurePuts(inFlight, seconds, (number, completion) => {
     const at = number % distinctKeys
-    const done = (): void => completion.settled(undefined)
-    void table.put(tablePrefix(partitionOfNumber(at)) + keys[at]!, Buffer.alloc(bytes, at)).then(done)
+    const written = table.put(tablePrefix(partitionOfNumber(at)) + keys[at]!, Buffer.alloc(bytes, at))
+    void written.then(() => completion.settled(undefined))
   })
   report(`put ${bytes} B, ${inFlight} in flight: LMDB alone, commit = fsync`, await load.result)
   await table.close()

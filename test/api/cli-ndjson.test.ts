@@ -155,6 +155,30 @@ t.test('pairs: what is no pair → a sentence that says why', async t => {
   t.equal(({} as { polluted?: boolean }).polluted, undefined)
 })
 
+t.test('pairs: any bytes, and any JSON → a pair within its bounds or a BadLine, never another error', async () => {
+  const member = fc.constantFrom('key', 'value', 'key_base64', 'value_base64', 'bucket', 'content_type', '__proto__')
+  const text = fc.oneof(
+    fc.json(),
+    fc.dictionary(member, fc.oneof(fc.string(), fc.jsonValue())).map(value => JSON.stringify(value))
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 60 }).map(given => Buffer.from(given)),
+        text.map(bytes)
+      ),
+      given => {
+        try {
+          const { key, bucket } = pairOfLine(given, 'default')
+          assert.ok(key.length >= 1 && key.length <= 512 && bucket.length >= 1)
+        } catch (error) {
+          assert.ok(error instanceof BadLine, String(error))
+        }
+      }
+    )
+  )
+})
+
 t.test('base64: every byte string in both alphabets, padded or not → the bytes; anything else → undefined', async t => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 20 }), given => {

@@ -50,12 +50,14 @@ export function ringOf(
       nats: '',
       version: '0',
       isBack: false,
-      seen: '00000001'
+      seen: '00000001',
+      arrived: ''
     })),
     owners: Array.from({ length: partitions }, (_, partition) =>
       hosts.slice(0, 3).map((_, index) => (partition + index) % Math.min(3, hosts.length))
     ),
     future: [],
+    joining: '',
     ...change
   }
 }

@@ -169,4 +169,6 @@ t.test('I28: frames that are no HTTP, header bombs, slow and lying bodies → an
   ]
   for (const [name, write, expected] of cases) t.match(await rawAnswer(app, write), expected, name)
   t.equal((await app.inject('/healthz')).statusCode, 200)
+  t.equal(app.server.headersTimeout, 10_000)
+  t.equal(app.server.requestTimeout, 30_000)
 })

@@ -30,7 +30,7 @@ export async function httpRig(t: Test, options: Partial<HttpOptions> = {}): Prom
     ask(method, url, body, headers = {}) {
       const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
       const request: InjectOptions = {
-        method: method as NonNullable<InjectOptions['method']>,
+        method,
         url,
         headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }
       }

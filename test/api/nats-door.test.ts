@@ -147,3 +147,13 @@ t.test('admin door: what the command line asks → JSON; what is wrong → an er
   for (const [name, request, expected] of wrong) t.equal(code(await ask(name, request)), expected, name)
   t.equal(code(await client.request('carillon.admin.cluster', { payload: '{' })), '400')
 })
+
+t.test('NATS door: it drains under requests → those under way are answered, later ones find nobody', async t => {
+  const { client, system } = await natsRig(t)
+  const answers = Array.from({ length: 200 }, (_, index) => client.request(`carillon.kv.put.b.k${index}`, { payload: 'x' }))
+  await client.ping()
+  await system.stop()
+  for (const answer of await Promise.all(answers))
+    t.ok(['', '503'].includes(answer.status), 'answered, or told by the server that nobody is there')
+  t.equal((await client.request('carillon.kv.get.b.k1')).status, '503')
+})

@@ -28,7 +28,8 @@ const member: fc.Arbitrary<Member> = fc.record({
   route: fc.constant(''),
   version: fc.constant(''),
   pid: fc.constantFrom(1, 2),
-  seen: fc.constantFrom('', 'x')
+  seen: fc.constantFrom('', 'x'),
+  arrived: fc.constantFrom('', 'x')
 })
 const some: Member = {
   name: 'a',
@@ -46,7 +47,8 @@ const some: Member = {
   route: '',
   version: '',
   pid: 1,
-  seen: ''
+  seen: '',
+  arrived: ''
 }
 const view = fc.array(member, { maxLength: 5 }).map(members => mergeMembership([], members))
 const text = JSON.stringify

@@ -27,6 +27,7 @@ function member(name: string, more: Partial<Member> = {}): Member {
     version: '0.1.0',
     pid: 1,
     seen: '',
+    arrived: '',
     ...more
   }
 }

@@ -151,7 +151,8 @@ export class SimulatedCluster {
         route: '',
         version: '0',
         pid: 1,
-        seen: ''
+        seen: '',
+      arrived: ''
       },
       birthShape: { partitions: this.#options.partitions ?? 16, replicas: 3 },
       joins: machine.name !== 'h1',

@@ -50,13 +50,18 @@ void t.test('a read that looked at the table just before the segment arrived the
   t.teardown(() => harness.end())
   await (await harness.open()).close()
   const table = openTableForWriting(harness.directory)
-  let told: Parameters<TableWriterPort['seal']>[2] | undefined
-  const tableWriter: TableWriterPort = { seal: (_segment, _recycle, back) => (told = back) }
+  type Told = Parameters<TableWriterPort['seal']>[2]
+  let sealed: (told: Told) => void = () => {}
+  const isSealed = new Promise<Told>((resolve) => (sealed = resolve))
+  const tableWriter: TableWriterPort = { seal: (_segment, _recycle, told) => sealed(told) }
   const store = LmdbStore.open({ directory: harness.directory, thread: 1, generation: 1, tableWriter, sealAfterMs: 5 })
   const key = keyOfText('b', 'moving')
   const record = Buffer.from('record')
   await put(store, 1, key, record)
-  while (told === undefined) await new Promise((resolve) => setTimeout(resolve, 1))
+  // The store's own timers do not keep a process alive.
+  const alive = setInterval(() => {}, 1_000)
+  const told = await isSealed
+  clearInterval(alive)
   // In one turn, so that nothing else renews the view of the table.
   store.read(1, keyOfText('b', 'other'))
   const framed = Buffer.alloc(recordHeaderBytes + record.length)

@@ -1,0 +1,149 @@
+import type { StoreReply, StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { RingView } from '../../actors/ring-view.ts'
+import { hostOf, type Ref, type ThreadAddress, threadOf, type UndeliveredReason } from '../../bus/bus.ts'
+import { parseKvSubject } from '../../bus/subject.ts'
+import { type Fault, fault, isFault } from '../../model/fault.ts'
+import { partitionOf, positionOf } from '../../model/key.ts'
+import type { Incoming } from './connection.ts'
+import { faultReply, gotReply, type KvReply, writtenReply } from './kv-reply.ts'
+import { type KvRequest, kvRequestOf } from './kv-request.ts'
+import type { DoorContext, Pending, State } from './nats-door-state.ts'
+import type { EndpointFigures } from './service.ts'
+
+/*
+ * The requests of one NATS door, from the message that asks to the message that answers.
+ */
+
+const tickMs = 50
+/** The coordinator's own answer, at the deadline, gets this much time. */
+const graceMs = 200
+const attemptsMax = 3
+
+export function serve(state: State, { subject, headers, data, reply }: Incoming, context: DoorContext): void {
+  const { cluster, pairBytesMax, requestTimeoutMs } = state.args
+  const endpoint = endpointOf(state, subject)
+  const request = kvRequestOf(cluster, subject, headers, data, pairBytesMax)
+  if (isFault(request)) return refuse(state, endpoint, reply, request, context)
+  const to = state.routes?.pick(partitionIn(state.routes.view, request), request, undefined)
+  if (to === undefined) {
+    const why = state.routes === undefined ? 'this host does not know the ring yet' : 'no host of the ring can be reached'
+    return refuse(state, endpoint, reply, fault('unavailable', `${why}: try again in a moment`, { outcome: 'refused' }), context)
+  }
+  const startedMs = context.now()
+  const timeoutMs = request.timeoutMs === 0 ? requestTimeoutMs : request.timeoutMs
+  const pending: Pending = { request, reply, endpoint, startedMs, deadlineMs: startedMs + timeoutMs, to, attempts: 0 }
+  state.correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
+  state.pending.set(state.correlation, pending)
+  attempt(state.correlation, pending, timeoutMs, context)
+  if (state.isTicking) return
+  state.isTicking = true
+  context.after(tickMs, { kind: 'tick' })
+}
+
+function attempt(correlation: number, pending: Pending, leftMs: number, context: DoorContext): void {
+  pending.attempts++
+  const message = {
+    ...pending.request.action,
+    options: pending.request.options,
+    hops: 0,
+    replyTo: context.replyRef(correlation)
+  } as StoreRequest
+  context.send(pending.to as Ref<StoreRequest>, message, leftMs)
+}
+
+/** It surely was not handled: another coordinator is asked, as long as there is one and time. */
+export function missed(
+  state: State,
+  correlation: number,
+  pending: Pending,
+  reason: UndeliveredReason,
+  context: DoorContext
+): void {
+  const leftMs = pending.deadlineMs - context.now()
+  if (reason !== 'expired' && pending.attempts < attemptsMax && leftMs > 0 && state.routes !== undefined) {
+    const to = state.routes.pick(partitionIn(state.routes.view, pending.request), pending.request, hostOf(pending.to.address))
+    if (to !== undefined) {
+      pending.to = to
+      return attempt(correlation, pending, leftMs, context)
+    }
+  }
+  const where = threadOf(pending.to.address)
+  const why =
+    reason === 'overloaded'
+      ? fault('overloaded', `the coordinator on ${where} has too much to do: try again in a moment`, { outcome: 'refused' })
+      : reason === 'expired'
+        ? fault('timeout', `the request reached ${where} after its deadline`, { outcome: 'refused' })
+        : fault('unavailable', `there is no coordinator on ${where} (${reason})`, { outcome: 'refused' })
+  end(state, correlation, pending, why, context)
+}
+
+export function replied(state: State, message: StoreReply, context: DoorContext): void {
+  const { correlation } = context
+  const pending = state.pending.get(correlation)
+  if (pending === undefined) return
+  if (message.kind === 'refused') return end(state, correlation, pending, message.fault, context)
+  const reply =
+    message.kind === 'got' ? gotReply(message, pending.request.wantsSiblings, context.wallMs()) : writtenReply(message)
+  if (isFault(reply)) return end(state, correlation, pending, reply, context)
+  state.pending.delete(correlation)
+  pending.endpoint.count(context.now() - pending.startedMs, '')
+  publish(state, pending.reply, reply, context)
+}
+
+function end(state: State, correlation: number, pending: Pending, why: Fault, context: DoorContext): void {
+  state.pending.delete(correlation)
+  pending.endpoint.count(context.now() - pending.startedMs, why.detail)
+  publish(state, pending.reply, faultReply(why), context)
+}
+
+function refuse(state: State, endpoint: EndpointFigures, reply: string, why: Fault, context: DoorContext): void {
+  endpoint.count(0, why.detail)
+  publish(state, reply, faultReply(why), context)
+}
+
+/** Deadlines that the coordinator did not keep: it is gone, or its reply is lost. */
+export function tick(state: State, context: DoorContext): void {
+  const latestMs = context.now() - graceMs
+  for (const [correlation, pending] of state.pending) {
+    if (pending.deadlineMs > latestMs) continue
+    const isWrite = pending.request.action.kind !== 'get'
+    const detail = `no answer from ${threadOf(pending.to.address)} in time${isWrite ? ': some replica may hold the write' : ''}`
+    end(state, correlation, pending, fault('timeout', detail, isWrite ? { outcome: 'indeterminate' } : undefined), context)
+  }
+  state.isTicking = state.pending.size > 0
+  if (state.isTicking) context.after(tickMs, { kind: 'tick' })
+}
+
+export function publish(state: State, reply: string, { payload, headers }: Partial<KvReply>, context: DoorContext): void {
+  if (reply === '') return
+  try {
+    state.args.connection.publish(reply, payload, headers === undefined ? undefined : { headers })
+  } catch (error) {
+    // Closed, or a reply subject that is none; whoever asked has a deadline.
+    context.log.debug({ error: String(error) }, 'an answer could not be sent')
+  }
+}
+
+export function endpointOf(state: State, subject: string): EndpointFigures {
+  const asked = parseKvSubject(state.args.cluster, subject)
+  return state.endpoints[asked?.operation ?? 'get']!
+}
+
+function partitionIn(view: RingView, request: KvRequest): number {
+  return partitionOf(positionOf(request.action.key), view.partitions)
+}
+
+function gone(thread: ThreadAddress): Fault {
+  return fault('unavailable', `nobody listens at ${thread} any more: some replica may hold the write`, {
+    outcome: 'indeterminate'
+  })
+}
+
+/** Nobody listens at `thread`: a read can be asked again; of a write nobody knows whether it had arrived before. */
+export function lost(state: State, thread: ThreadAddress, context: DoorContext): void {
+  for (const [correlation, pending] of state.pending) {
+    if (threadOf(pending.to.address) !== thread) continue
+    if (pending.request.action.kind === 'get') missed(state, correlation, pending, 'no-such-actor', context)
+    else end(state, correlation, pending, gone(thread), context)
+  }
+}
