@@ -64,8 +64,12 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
   const window = new Map<number, Promise<Page | undefined>>()
   while (partition < view.partitions) {
     for (let ahead = partition; ahead < Math.min(partition + partitionsAhead, view.partitions); ahead++) {
-      if (!window.has(ahead))
-        window.set(ahead, pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query, silent))
+      if (!window.has(ahead)) {
+        const asked = pageOf(core, view, ahead, ahead === partition ? (after ?? before(first)) : before(first), query, silent)
+        // The page may be full before this one is looked at.
+        asked.catch(() => {})
+        window.set(ahead, asked)
+      }
     }
     if (performance.now() > untilMs) return pageUpTo({ partition, after, unanswered })
     const page = await window.get(partition)!
@@ -81,12 +85,7 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
           break
         }
         if (pairs.length === query.limit || (bytes > 0 && bytes + pair.key.length + pair.siblings.length > query.bytesMax)) {
-          return {
-            pairs,
-            cursor: writeCursor({ partition, after, unanswered }, query),
-            coverage: coverageOf(view, unanswered),
-            unanswered
-          }
+          return pageUpTo({ partition, after, unanswered })
         }
         bytes += pair.key.length + pair.siblings.length
         pairs.push({ key: keyBytesOf(pair.key), siblings: pair.siblings })
@@ -101,15 +100,21 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
     }
   }
   return { pairs, cursor: undefined, coverage: coverageOf(view, unanswered), unanswered }
+
+  function pageUpTo(position: Position): KeysPage {
+    const cursor = writeCursor(position, query)
+    return { pairs, cursor, coverage: coverageOf(view!, position.unanswered), unanswered: position.unanswered }
+  }
 }
 
-/** Of the first owner that answers. @returns undefined where none does */
+/** Of the first owner that answers. @param silent hosts that did not, so that the others are asked first @returns undefined where none does */
 async function pageOf(
   core: StoreCore,
   view: RingView,
   partition: number,
   after: Key,
-  query: KeysQuery
+  query: KeysQuery,
+  silent: Set<string>
 ): Promise<Page | undefined> {
   const owners = (view.owners[partition] ?? []).map(index => view.hosts[index]!)
   const message: WithoutReplyTo<Extract<VnodeMessage, { kind: 'scan' }>> = {
@@ -118,7 +123,8 @@ async function pageOf(
     pairsMax: Math.min(pairsAsked, query.limit + 1),
     keysOnly: !query.values
   }
-  for (const host of owners) {
+  const preferred = [...owners.filter(host => !silent.has(host.name)), ...owners.filter(host => silent.has(host.name))]
+  for (const host of preferred) {
     if (!isReachable(host)) continue
     try {
       const reply = await core.ask<VnodeReply>(
@@ -129,6 +135,7 @@ async function pageOf(
       if (reply.kind === 'page') return reply
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
+      silent.add(host.name)
     }
   }
   return undefined

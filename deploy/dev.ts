@@ -125,7 +125,7 @@ export class DevCluster {
       ...(isFirst || others.length === 0 ? {} : { join: others.map(other => `127.0.0.1:${other.routePort}`).join(',') })
     }
     const launch = (): void => {
-      const child = spawn(process.execPath, [carillonPath, 'host', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])], {
+      const child = spawn(process.execPath, [...process.execArgv, carillonPath, 'host', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])], {
         // A group of its own: Ctrl-C reaches this process, which stops the hosts in order.
         detached: true,
         // The channel tells a host that this process is gone.

@@ -15,13 +15,14 @@ interface Ring {
 }
 
 t.test('S3: one host alone serves; four more join it under load; nothing is lost, and each pair is on three hosts', async t => {
+  const directory = temporaryDirectory(t)
   const hosts: Host[] = []
   t.teardown(async () => {
     for (const host of hosts.reverse()) await host.stop()
   })
   const start = async (name: string): Promise<Host> => {
     const seeds = hosts.map(host => host.route)
-    const data = `${temporaryDirectory(t)}/${name}`
+    const data = `${directory}/${name}`
     const host = await startHost({ name, data, seeds, httpPort: 0, natsPort: 0, routePort: 0, monitorPort: 0, threads: 1, partitions: 64, logLevel: 'error' })
     hosts.push(host)
     return host
