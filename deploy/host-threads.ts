@@ -1,5 +1,4 @@
 import { MessageChannel } from 'node:worker_threads'
-import { transfer } from 'comlink'
 import type { StoreSettings } from '../actors/store-resources.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import type { Log } from '../runtime/log.ts'
@@ -9,17 +8,16 @@ import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
 import type { Fault } from './fault-injection.ts'
+import type { HostTable } from './host-table.ts'
 import { type ApiThreadSettings, bucketDefaultsOf, type CommonSettings, type DataThreadSettings, type SystemThreadSettings } from './thread-settings.ts'
 
 const closeMsMax = 20_000
-const recoverMsMax = 120_000
-/** Opening a large table after an unclean stop takes a while. */
-const storageStartMsMax = 300_000
+/** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
+const smallHeap = { resourceLimits: { maxYoungGenerationSizeMb: 6 } }
 
 /**
  * The threads of a host.
  *
- *     storage                 alone writes the table; its end is the host's
  *     threads (one-for-one)
  *     ├─ system               gossip, ring, repair
  *     ├─ data-0 … data-K      vnodes and coordinators
@@ -28,7 +26,7 @@ const storageStartMsMax = 300_000
 export class HostThreads {
   readonly #common: CommonSettings
   readonly #identity: HostIdentity
-  readonly #storage: ThreadGroup
+  readonly #table: HostTable
   readonly #group: ThreadGroup
   readonly #route: string
   readonly #nats: string
@@ -37,6 +35,7 @@ export class HostThreads {
   constructor(
     common: CommonSettings,
     identity: HostIdentity,
+    table: HostTable,
     route: string,
     nats: string,
     log: Log,
@@ -45,6 +44,7 @@ export class HostThreads {
   ) {
     this.#common = common
     this.#identity = identity
+    this.#table = table
     this.#route = route
     this.#nats = nats
     this.httpPort = common.host.httpPort
@@ -57,22 +57,17 @@ export class HostThreads {
       logLevel,
       ...more
     })
-    const window = { strategy: 'one-for-one', periodMs: 60_000 } as const
-    const storage = thread('storage', 'storage-thread', () => ({ config: { directory: common.host.data } }), {
-      startMs: storageStartMsMax,
-      silenceMs: 60_000
-    })
-    this.#storage = new ThreadGroup({ ...window, name: 'storage', intensity: 0, threads: [storage] }, options)
     this.#group = new ThreadGroup(
       {
-        ...window,
         name: 'threads',
+        strategy: 'one-for-one',
         intensity: 20,
+        periodMs: 60_000,
         backoff: { baseMs: 10, maxMs: 2_000 },
         threads: [
-          thread('system', 'system-thread', () => this.#configureSystem()),
+          thread('system', 'system-thread', () => this.#configureSystem(), smallHeap),
           ...Array.from({ length: common.threads }, (_, index) => thread(`data-${index}`, 'data-thread', () => this.#configureData(index))),
-          thread('api', 'api-thread', () => this.#configureApi())
+          thread('api', 'api-thread', () => this.#configureApi(), smallHeap)
         ]
       },
       { ...options, beforeReplace: end => this.#recover(end) }
@@ -80,7 +75,6 @@ export class HostThreads {
   }
 
   async start(): Promise<void> {
-    await this.#storage.start()
     await this.#group.start()
     this.httpPort = (await this.#group.thread('api')?.command('port', undefined)) as number
   }
@@ -105,12 +99,11 @@ export class HostThreads {
   /** Stop whatever runs. */
   async abandon(): Promise<void> {
     await this.#group.stop()
-    await this.#storage.stop()
   }
 
   async describe(more: readonly ActorDescription[]): Promise<ActorDescription> {
-    const [storage, threads] = await Promise.all([this.#storage.describe(), this.#group.describe()])
-    return { ...threads, name: this.#common.host.name, kind: 'host', children: [...more, storage, threads] }
+    const threads = await this.#group.describe()
+    return { ...threads, name: this.#common.host.name, kind: 'host', children: [...more, this.#table.describe(this.#common.host.name), threads] }
   }
 
   async metrics(): Promise<readonly (readonly MetricSnapshot[])[]> {
@@ -127,8 +120,7 @@ export class HostThreads {
 
   /** What a data thread that died has left in its log goes to the table before its replacement reads it. */
   async #recover({ name }: ThreadEnd): Promise<void> {
-    if (!name.startsWith('data-')) return
-    await this.#storage.thread('storage')?.command('recover', { thread: Number(name.slice('data-'.length)) }, recoverMsMax)
+    if (name.startsWith('data-')) await this.#table.recover(Number(name.slice('data-'.length)))
   }
 
   #configureSystem(): ThreadConfig {
@@ -146,9 +138,7 @@ export class HostThreads {
   #configureData(index: number): ThreadConfig {
     const { host } = this.#common
     const channel = new MessageChannel()
-    const storage = this.#storage.thread('storage')
-    // The port holds what is said before it is listened to.
-    void storage?.command('connect', transfer({ port: channel.port2 }, [channel.port2])).catch(() => channel.port2.close())
+    this.#table.connect(channel.port2)
     const store: StoreSettings = {
       defaults: bucketDefaultsOf(host),
       pairBytesMax: host.pairBytesMax,

@@ -23,6 +23,7 @@ import { clusterFileIn } from './cluster-file.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
+import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
 import { threadBus } from './thread-bus.ts'
 import type { CommonSettings } from './thread-settings.ts'
@@ -92,6 +93,7 @@ export class RunningHost implements Host {
   readonly #incarnations = incarnationsFrom(systemClock)
   readonly #metrics = new MetricRegistry()
   #nats: NatsServer | undefined
+  #table: HostTable | undefined
   #threads: HostThreads | undefined
   #bus: NatsBus | undefined
   #system: ActorSystem<HostInspection> | undefined
@@ -128,8 +130,9 @@ export class RunningHost implements Host {
   async start(): Promise<void> {
     try {
       if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
+      this.#table = await HostTable.open(this.#settings.data, this.#log)
       const common = this.#common()
-      this.#threads = new HostThreads(common, this.#identity, this.route, this.nats, this.#log, this.#incarnations, error => this.#fail(error))
+      this.#threads = new HostThreads(common, this.#identity, this.#table, this.route, this.nats, this.#log, this.#incarnations, error => this.#fail(error))
       await this.#threads.start()
       this.#bus = await threadBus(common, 'main', 'a', this.#log)
       this.#system = new ActorSystem<HostInspection>({
@@ -187,6 +190,7 @@ export class RunningHost implements Host {
 
   async #letGo(): Promise<void> {
     await this.#threads?.abandon()
+    await this.#table?.close()
     await this.#bus?.close()
     await this.#nats?.stop()
   }

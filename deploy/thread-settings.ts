@@ -20,16 +20,12 @@ export interface CommonSettings {
   readonly threads: number
 }
 
-export interface StorageThreadSettings {
-  readonly directory: string
-}
-
 export interface DataThreadSettings extends CommonSettings {
   readonly index: number
   /** How often the host was started: orders its log segments. */
   readonly generation: number
   readonly epoch: Epoch
-  /** To the storage thread. */
+  /** To the table writer. */
   readonly storage: MessagePort
   readonly store: StoreSettings
 }
