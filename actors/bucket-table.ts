@@ -55,7 +55,8 @@ const presets: Readonly<Record<string, (n: number) => { r: number; w: number }>>
 
 /** Properties that a user sent, checked one by one. @returns a fault that names the first bad one */
 export function bucketPropertiesOf(input: unknown, defaultN: number): Partial<BucketProperties> | Fault {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return fault('bad_request', 'bucket properties are a JSON object')
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return fault('bad_request', 'bucket properties are a JSON object')
   const given = input as Record<string, unknown>
   const properties: { -readonly [P in keyof BucketProperties]?: BucketProperties[P] } = {}
   const n = given['n'] ?? defaultN
@@ -89,7 +90,10 @@ export function bucketPropertiesOf(input: unknown, defaultN: number): Partial<Bu
         properties.durability = value
         break
       default:
-        return fault('bad_request', `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability`)
+        return fault(
+          'bad_request',
+          `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability`
+        )
     }
   }
   return properties

@@ -1,6 +1,6 @@
 import type { Message, Ref, UndeliveredReason } from '../bus/bus.ts'
 import { type Fault, fault } from '../model/fault.ts'
-import type { Context } from '../runtime/actor.ts'
+import type { ActorSpec, Context } from '../runtime/actor.ts'
 import type { Counter, Histogram } from '../runtime/metrics.ts'
 import type { BucketTable } from './bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
@@ -21,6 +21,8 @@ export interface CoordinatorState {
   isTicking: boolean
   /** Where accepted writes are told; undefined where events are off. */
   readonly door: Ref | undefined
+  /** How to start the vnode of a partition. */
+  readonly vnodeSpec: (partition: number) => ActorSpec
   readonly figures: CoordinatorFigures
 }
 
@@ -78,7 +80,13 @@ export function refuse(to: Ref<never>, why: Fault, state: CoordinatorState, cont
   context.send(to as Ref<Message>, { kind: 'refused', fault: why, epoch: state.ring?.view.epoch ?? '' } as Message)
 }
 
-export function quorumFault(what: string, needed: number, answered: number, set: ReplicaSet, outcome: 'refused' | 'indeterminate' | undefined): Fault {
+export function quorumFault(
+  what: string,
+  needed: number,
+  answered: number,
+  set: ReplicaSet,
+  outcome: 'refused' | 'indeterminate' | undefined
+): Fault {
   const away = set.replicas.filter(replica => !replica.isReachable).map(replica => `${replica.host.name} (${replica.host.state})`)
   const detail =
     `the ${what} needs ${needed} of ${set.present} replicas, ${answered} answered` +

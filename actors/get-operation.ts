@@ -4,7 +4,16 @@ import type { Key } from '../model/key.ts'
 import { Quorum } from '../model/quorum.ts'
 import { emptySiblings, merge, relation, resolveLastWriteWins, type Siblings } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
-import { type CoordinatorContext, type CoordinatorState, budgetOf, correlationOf, end, type Operation, quorumFault, timeoutFault } from './coordinator-state.ts'
+import {
+  type CoordinatorContext,
+  type CoordinatorState,
+  budgetOf,
+  correlationOf,
+  end,
+  type Operation,
+  quorumFault,
+  timeoutFault
+} from './coordinator-state.ts'
 import type { Replica, ReplicaSet } from './ring-index.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
@@ -234,4 +243,3 @@ export class GetOperation implements Operation {
 function siblingsOf(bytes: Uint8Array): Siblings {
   return bytes.length === 0 ? emptySiblings : decodeSiblings(bytes)
 }
-

@@ -1,6 +1,16 @@
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { fault } from '../model/fault.ts'
-import { freeSeat, type HostState, joiningNow, type Member, type Membership, membershipEpoch, mergeMembership, ticketOf, withState } from '../model/membership.ts'
+import {
+  freeSeat,
+  type HostState,
+  joiningNow,
+  type Member,
+  type Membership,
+  membershipEpoch,
+  mergeMembership,
+  ticketOf,
+  withState
+} from '../model/membership.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import { type BucketTable, bucketsMax, mergeTables } from './bucket-table.ts'
 import type { ClusterShape, GossipMessage, SeenMember } from './gossip-protocol.ts'
@@ -34,7 +44,11 @@ interface GossipState {
 
 const foreignMax = 1024
 /** A seat that every gossip agent listens on: how a host that knows nobody finds the others. */
-const everybody = { address: addressOf(threadAddressOf('all', 'system'), 'gossip-agent'), correlation: 0, incarnation: 0 } as Ref<GossipMessage>
+const everybody = {
+  address: addressOf(threadAddressOf('all', 'system'), 'gossip-agent'),
+  correlation: 0,
+  incarnation: 0
+} as Ref<GossipMessage>
 
 /**
  * Keeps the list of members and the bucket table equal on all hosts: tells a few hosts at random what it knows, and merges what it hears.
@@ -51,7 +65,10 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
     const incarnation = Math.max(resources.self.incarnation, (before?.incarnation ?? 0) + 1)
     const founds = known === undefined && !resources.joins
     const seat = founds ? freeSeat([], resources.self) : before?.seat
-    const self = withState({ ...resources.self, incarnation, heartbeat: 1, seat }, before?.standing ?? (founds ? 'up' : 'joining'))
+    const self = withState(
+      { ...resources.self, incarnation, heartbeat: 1, seat },
+      before?.standing ?? (founds ? 'up' : 'joining')
+    )
     const state: GossipState = {
       cluster: known?.cluster ?? (resources.joins ? undefined : { id: clusterId(context), ...resources.birthShape }),
       members: mergeMembership(known?.members ?? [], [self]),
@@ -85,7 +102,11 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
     }
   },
 
-  summary: state => ({ cluster: state.cluster?.id ?? null, members: state.members.length, buckets: Object.keys(state.table).length })
+  summary: state => ({
+    cluster: state.cluster?.id ?? null,
+    members: state.members.length,
+    buckets: Object.keys(state.table).length
+  })
 }
 
 function clusterId(context: GossipContext): string {
@@ -112,7 +133,9 @@ function takePlace(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.standing !== 'joining' || joiningNow(state.members) !== self) return
   const epoch = membershipEpoch(state.members)
-  const isReady = state.members.every(member => isGone(member.state) || (member.standing === 'joining' && member !== self) || member.arrived === epoch)
+  const isReady = state.members.every(
+    member => isGone(member.state) || (member.standing === 'joining' && member !== self) || member.arrived === epoch
+  )
   if (!isReady) return
   setSelf(state, withState({ ...self, incarnation: self.incarnation + 1 }, 'up'), context)
   context.log.info({ epoch }, 'this host takes its place on the ring')
@@ -243,7 +266,10 @@ function note(state: GossipState, context: GossipContext): void {
     const heard = state.heard.get(member.name)
     if (heard === undefined) {
       state.heard.set(member.name, { incarnation: member.incarnation, heartbeat: member.heartbeat, atMs, backUntilMs: 0 })
-    } else if (member.incarnation > heard.incarnation || (member.incarnation === heard.incarnation && member.heartbeat > heard.heartbeat)) {
+    } else if (
+      member.incarnation > heard.incarnation ||
+      (member.incarnation === heard.incarnation && member.heartbeat > heard.heartbeat)
+    ) {
       const wasAway = atMs - heard.atMs > context.resources.gossip.suspectMs
       const isNewLife = member.incarnation > heard.incarnation && member.state !== 'joining'
       if (wasAway || isNewLife) heard.backUntilMs = atMs + backMs
@@ -276,7 +302,9 @@ function publish(state: GossipState, context: GossipContext): void {
   }))
   const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
   const epoch = membershipEpoch(state.members)
-  const told = epoch + members.map(member => `${member.name} ${member.seenState} ${member.isBack} ${member.incarnation} ${member.seen}`).join()
+  const told =
+    epoch +
+    members.map(member => `${member.name} ${member.seenState} ${member.isBack} ${member.incarnation} ${member.seen}`).join()
   if (told !== state.told) context.signal(keeper, { kind: 'members', members, cluster: state.cluster })
   state.told = told
   const saved = `${epoch}${members.map(member => `${member.incarnation}${member.state}${member.route}`).join()}${JSON.stringify(state.table)}`
@@ -290,9 +318,17 @@ function setBucket(state: GossipState, message: Extract<GossipMessage, { kind: '
   const known = Object.hasOwn(state.table, message.bucket) ? state.table[message.bucket] : undefined
   if (known === undefined && Object.keys(state.table).length >= bucketsMax) {
     const detail = `${bucketsMax} buckets have properties of their own, which is the limit: use the defaults, or one of these buckets`
-    return context.send(message.replyTo, { kind: 'refused', fault: fault('bad_request', detail, { limit: bucketsMax }), epoch: '' })
+    return context.send(message.replyTo, {
+      kind: 'refused',
+      fault: fault('bad_request', detail, { limit: bucketsMax }),
+      epoch: ''
+    })
   }
-  const entry = { version: (known?.version ?? 0) + 1, writer: context.host, properties: { ...known?.properties, ...message.properties } }
+  const entry = {
+    version: (known?.version ?? 0) + 1,
+    writer: context.host,
+    properties: { ...known?.properties, ...message.properties }
+  }
   state.table = { ...state.table, [message.bucket]: entry }
   publish(state, context)
   spread(state, namesOf(state), false, context)

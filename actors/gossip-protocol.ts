@@ -49,4 +49,6 @@ export type GossipMessage =
   /** To itself. */
   | { readonly kind: 'round' }
 
-export type BucketReply = { readonly kind: 'bucket-set' } | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }
+export type BucketReply =
+  | { readonly kind: 'bucket-set' }
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }

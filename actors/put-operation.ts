@@ -243,4 +243,3 @@ export class PutOperation implements Operation {
     if (!this.#slots.includes('asked')) end(this, state)
   }
 }
-

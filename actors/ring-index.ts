@@ -48,7 +48,11 @@ export class RingIndex {
   }
 
   coordinatorOf(host: HostView, partition: number): Ref<CoordinatorMessage> {
-    return { address: addressOf(threadAddressOf(host.name, `data-${partition % host.threads}`), 'coordinator'), correlation: 0, incarnation: 0 }
+    return {
+      address: addressOf(threadAddressOf(host.name, `data-${partition % host.threads}`), 'coordinator'),
+      correlation: 0,
+      incarnation: 0
+    }
   }
 
   #setOf(partition: number, n: number): ReplicaSet {
@@ -102,4 +106,3 @@ export function partitionsOf(view: RingView, host: string, replicas: number): nu
   }
   return partitions
 }
-

@@ -57,7 +57,11 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
     }
   },
 
-  summary: state => ({ epoch: state.view?.epoch ?? null, hosts: state.view?.hosts.length ?? 0, subscribers: state.subscriptions.size })
+  summary: state => ({
+    epoch: state.view?.epoch ?? null,
+    hosts: state.view?.hosts.length ?? 0,
+    subscribers: state.subscriptions.size
+  })
 }
 
 function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonly SeenMember[], context: KeeperContext): void {
@@ -66,7 +70,9 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
   const joining = joiningNow(reachable)
   const takingPart = reachable.filter(member => member.standing !== 'joining' || member === joining)
   if (ringMembers(takingPart).length === 0) return
-  const hosts = members.filter(member => member.state !== 'left' && member.state !== 'removed').sort((a, b) => (a.name < b.name ? -1 : 1))
+  const hosts = members
+    .filter(member => member.state !== 'left' && member.state !== 'removed')
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
   const epoch = membershipEpoch(members)
   const owned = membershipEpoch(takingPart)
   const indexOf = new Map(hosts.map((host, index) => [host.name, index] as const))
@@ -95,7 +101,23 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
 
 function hostViewOf(member: SeenMember): HostView {
   const { name, uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, seen, arrived } = member
-  return { name, uid, incarnation, state: member.seenState, dc, zone, weight, threads, pid, http, nats, version, isBack, seen, arrived }
+  return {
+    name,
+    uid,
+    incarnation,
+    state: member.seenState,
+    dc,
+    zone,
+    weight,
+    threads,
+    pid,
+    http,
+    nats,
+    version,
+    isBack,
+    seen,
+    arrived
+  }
 }
 
 function publish(state: KeeperState, news: RingNews, context: KeeperContext): void {

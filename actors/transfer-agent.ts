@@ -102,7 +102,9 @@ function plan(state: TransferState, context: TransferContext): void {
   if (view === undefined || self < 0 || view.joining === '') return
   // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail.
   if (view.hosts.some(host => isReachable(host) && host.seen !== view.epoch)) return
-  const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host)))
+  const isStuck = [...state.waiting, ...state.active.values()].some(
+    run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host))
+  )
   if (state.epoch === view.epoch && !isStuck) return
   state.epoch = view.epoch
   state.hasArrived = false
@@ -149,7 +151,11 @@ function fetch(state: TransferState, run: Run, context: TransferContext): void {
   run.outstanding = -1
   run.attempt++
   const replyTo = context.replyRef<VnodeReply>(run.id * slots)
-  context.send(vnodeOf(run.source, run.partition), { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo }, attemptMs)
+  context.send(
+    vnodeOf(run.source, run.partition),
+    { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo },
+    attemptMs
+  )
   watch(run, context)
 }
 
@@ -184,7 +190,11 @@ function take(state: TransferState, run: Run, page: Extract<VnodeReply, { kind: 
   state.pairs += page.pairs.length
   const replyTo = context.replyRef<VnodeReply>(run.id * slots + 1)
   for (const { key, siblings } of page.pairs) {
-    context.send(vnodeOf(self, run.partition), { kind: 'replicate', key, siblings, resolver: 'siblings', durability: 'flushed', replyTo }, attemptMs)
+    context.send(
+      vnodeOf(self, run.partition),
+      { kind: 'replicate', key, siblings, resolver: 'siblings', durability: 'flushed', replyTo },
+      attemptMs
+    )
   }
   if (page.pairs.length === 0) turnPage(state, run, context)
 }

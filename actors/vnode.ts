@@ -3,7 +3,7 @@ import { counterSeen, emptyContext } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
-import { contextAfterWrite, emptySiblings, live, merge, resolveLastWriteWins, type Siblings, write } from '../model/siblings.ts'
+import { contextAfterWrite, emptySiblings, live, merge, resolveLastWriteWins, write } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
 import { epochOf, uidOf } from '../model/version-vector.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
@@ -86,7 +86,8 @@ function mint(state: VnodeState, message: Write, context: VnodeContext): void {
 
   const counter = dots.next()
   if (counterSeen(seen, dots.vnode) >= counter || counterSeen(local.context, dots.vnode) >= counter) {
-    const detail = 'the context names writes of this host that never happened: read the key again and send the context of that read'
+    const detail =
+      'the context names writes of this host that never happened: read the key again and send the context of that read'
     return refuse(message, fault('bad_request', detail, { outcome: 'refused' }), context)
   }
   const { value, contentType, modifiedMs, expiresMs, tombstone } = message
@@ -97,8 +98,18 @@ function mint(state: VnodeState, message: Write, context: VnodeContext): void {
   }
   const siblings = encodeSiblings(resolved)
   state.writes++
-  store.write(state.partition, message.key, siblings, message.durability, new Acknowledgement(message.replyTo, message.durability, context))
-  context.send(message.replyTo, { kind: 'minted', siblings, context: contextAfterWrite(resolved, seen, { vnode: dots.vnode, counter }) })
+  store.write(
+    state.partition,
+    message.key,
+    siblings,
+    message.durability,
+    new Acknowledgement(message.replyTo, message.durability, context)
+  )
+  context.send(message.replyTo, {
+    kind: 'minted',
+    siblings,
+    context: contextAfterWrite(resolved, seen, { vnode: dots.vnode, counter })
+  })
 }
 
 function refuse(message: Write, why: Fault, context: VnodeContext): void {
@@ -115,7 +126,13 @@ function replicate(state: VnodeState, message: Replicate, context: VnodeContext)
   const merged = mergedBytes(read(state, message.key, context), message.siblings, message.resolver)
   state.writes++
   // What adds nothing is written all the same: the acknowledgement promises that it is durable, and what is here may not be yet.
-  store.write(state.partition, message.key, merged, message.durability, new Acknowledgement(message.replyTo, message.durability, context))
+  store.write(
+    state.partition,
+    message.key,
+    merged,
+    message.durability,
+    new Acknowledgement(message.replyTo, message.durability, context)
+  )
 }
 
 function mergedBytes(before: Uint8Array | undefined, incoming: Uint8Array, resolver: Resolver): Uint8Array {
@@ -143,7 +160,8 @@ function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }
   for (const { key, record } of page.pairs) {
     bytes += key.length + (message.keysOnly ? 0 : record.length)
     // One page is one bus message: where records are large, it ends early.
-    if (bytes > pageBytesMax && pairs.length > 0) return context.send(message.replyTo, { kind: 'page', pairs, next: pairs.at(-1)?.key })
+    if (bytes > pageBytesMax && pairs.length > 0)
+      return context.send(message.replyTo, { kind: 'page', pairs, next: pairs.at(-1)?.key })
     if (!message.keysOnly) pairs.push({ key, siblings: record })
     else if (live(decodeSiblings(record), context.wallMs()).length > 0) pairs.push({ key, siblings: nothing })
   }
@@ -156,7 +174,9 @@ function inspect(state: VnodeState, message: Extract<VnodeMessage, { kind: 'insp
   context.send(message.replyTo, {
     kind: 'inspected',
     found: record !== undefined,
-    dots: versions.map(version => [`${uidOf(version.vnode)}.${state.partition}.${epochOf(version.vnode)}`, version.counter] as const),
+    dots: versions.map(
+      version => [`${uidOf(version.vnode)}.${state.partition}.${epochOf(version.vnode)}`, version.counter] as const
+    ),
     siblings: versions.length,
     tombstone: versions.length > 0 && versions.every(version => version.tombstone),
     digest: record === undefined ? '' : digestOf(record).toString(16),

@@ -7,7 +7,17 @@ import { isFault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import type { ConsistencyLevel } from '../model/quorum.ts'
 import type { Durability } from '../storage/store.ts'
-import type { DeleteRequest, GetRequest, Got, PutRequest, QuorumOptions, Receipt, Refused, Strength, Written } from './coordinator-protocol.ts'
+import type {
+  DeleteRequest,
+  GetRequest,
+  Got,
+  PutRequest,
+  QuorumOptions,
+  Receipt,
+  Refused,
+  Strength,
+  Written
+} from './coordinator-protocol.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
 /**
@@ -65,7 +75,12 @@ function readOptions(reader: Reader): QuorumOptions {
     optionsByFlags[flags] = Object.freeze(options)
     return options
   }
-  return { ...options, replicas: reader.u8() || undefined, primaries: reader.u8() || undefined, durable: reader.u8() || undefined }
+  return {
+    ...options,
+    replicas: reader.u8() || undefined,
+    primaries: reader.u8() || undefined,
+    durable: reader.u8() || undefined
+  }
 }
 
 function writeContext(context: CausalContext, writer: Writer): void {
@@ -81,7 +96,10 @@ function readContextFrom(reader: Reader): CausalContext {
   return context
 }
 
-function writeReply(reply: { strength: Strength; answered: number; epoch: string; receipt: Receipt | undefined }, writer: Writer): void {
+function writeReply(
+  reply: { strength: Strength; answered: number; epoch: string; receipt: Receipt | undefined },
+  writer: Writer
+): void {
   writer.u8(strengths.indexOf(reply.strength) | (reply.receipt === undefined ? 0 : 4))
   writer.u8(reply.answered)
   writer.latin1(reply.epoch)
@@ -119,7 +137,11 @@ const put: MessageCodec<PutRequest> = {
     writer.latin1(message.key)
     writeOptions(message.options, writer)
     writer.u8(message.hops)
-    writer.u8((message.context === undefined ? 0 : flagContext) | (message.mode === 'create' ? flagCreate : 0) | (hasConditions ? flagConditions : 0))
+    writer.u8(
+      (message.context === undefined ? 0 : flagContext) |
+        (message.mode === 'create' ? flagCreate : 0) |
+        (hasConditions ? flagConditions : 0)
+    )
     if (message.context !== undefined) writeContext(message.context, writer)
     if (hasConditions) {
       writer.latin1(message.ifMatch)

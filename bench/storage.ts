@@ -15,19 +15,28 @@ import { putsOfPlainLmdb } from './storage/plain-lmdb.ts'
  * `node bench/storage.js [seconds]`; CPU is user + system of all threads, per operation.
  */
 /** @returns the store, with its table writer in a worker thread, and how to end both */
-export async function openStore(directory: string, options?: Partial<LmdbStoreOptions>): Promise<{ store: LmdbStore; end: () => Promise<void> }> {
+export async function openStore(
+  directory: string,
+  options?: Partial<LmdbStoreOptions>
+): Promise<{ store: LmdbStore; end: () => Promise<void> }> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { directory } })
-  await new Promise((resolve) => worker.once('message', resolve))
+  await new Promise(resolve => worker.once('message', resolve))
   const store = LmdbStore.open({ directory, thread: 0, generation: 1, tableWriter: connectTableWriter(worker), ...options })
   const end = async (): Promise<void> => {
     await store.close()
     worker.postMessage('close')
-    await new Promise((resolve) => worker.once('exit', resolve))
+    await new Promise(resolve => worker.once('exit', resolve))
   }
   return { store, end }
 }
 
-async function putsOfStore(directory: string, bytes: number, inFlight: number, seconds: number, durability: Durability): Promise<void> {
+async function putsOfStore(
+  directory: string,
+  bytes: number,
+  inFlight: number,
+  seconds: number,
+  durability: Durability
+): Promise<void> {
   const keys = keysOf(distinctKeys)
   const { store, end } = await openStore(directory)
   const load = measurePuts(inFlight, seconds, (number, completion) => {
@@ -51,10 +60,10 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
 async function benchPuts(seconds: number): Promise<void> {
   for (const bytes of [100, 1024]) {
     for (const inFlight of [1, 64, 256, 1024]) {
-      await inDirectory((directory) => putsOfStore(directory, bytes, inFlight, seconds, 'flushed'))
-      await inDirectory((directory) => putsOfStore(directory, bytes, inFlight, seconds, 'committed'))
-      await inDirectory((directory) => putsOfPlainLmdb(directory, bytes, inFlight, seconds))
-      await inDirectory((directory) => putsOfHashIndexedLog(directory, bytes, inFlight, seconds))
+      await inDirectory(directory => putsOfStore(directory, bytes, inFlight, seconds, 'flushed'))
+      await inDirectory(directory => putsOfStore(directory, bytes, inFlight, seconds, 'committed'))
+      await inDirectory(directory => putsOfPlainLmdb(directory, bytes, inFlight, seconds))
+      await inDirectory(directory => putsOfHashIndexedLog(directory, bytes, inFlight, seconds))
     }
   }
 }
@@ -68,10 +77,15 @@ async function benchReads(seconds: number): Promise<void> {
       return store.read(partitionOfNumber(at), keys[at]!)
     }
     const first = await openStore(directory, { sealAfterMs: 600_000, segmentBytes: 2 ** 31, memoryTableBytesMax: 2 ** 31 })
-    const filled = measurePuts(1024, Infinity, (number, completion) => {
-      const at = number % distinctKeys
-      first.store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), 'committed', completion)
-    }, distinctKeys)
+    const filled = measurePuts(
+      1024,
+      Infinity,
+      (number, completion) => {
+        const at = number % distinctKeys
+        first.store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), 'committed', completion)
+      },
+      distinctKeys
+    )
     await filled.result
     report(`read ${bytes} B: memory table`, measureReads(seconds, read(first.store)))
     await first.end()
@@ -99,12 +113,12 @@ if (!isMainThread) {
   const { writer } = await startTableWriter({ directory: (workerData as { directory: string }).directory })
   parentPort!.on('message', (message: TableWriterRequest | 'close') => {
     if (message === 'close') void writer.close().then(() => process.exit(0))
-    else writer.handle(message, (reply) => parentPort!.postMessage(reply))
+    else writer.handle(message, reply => parentPort!.postMessage(reply))
   })
   parentPort!.postMessage('ready')
 } else if (process.argv[1] === new URL(import.meta.url).pathname) {
   const seconds = Number(process.argv[2] ?? 2)
   await benchPuts(seconds)
   await benchReads(seconds)
-  for (const bytes of [100, 1024]) await inDirectory((directory) => readsOfHashIndexedLog(directory, bytes, seconds))
+  for (const bytes of [100, 1024]) await inDirectory(directory => readsOfHashIndexedLog(directory, bytes, seconds))
 }

@@ -71,8 +71,16 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
 })
 
 /** Keep the core's view of the ring up to date, from this host's ring keeper. */
-function followRing(core: StoreCore, host: string, changed: (view: Extract<RingNews, { kind: 'ring' }>['view']) => void): { end(): void } {
-  const keeper: Ref<RingKeeperMessage> = { address: addressOf(threadAddressOf(host, 'system'), 'ring-keeper'), correlation: 0, incarnation: 0 }
+function followRing(
+  core: StoreCore,
+  host: string,
+  changed: (view: Extract<RingNews, { kind: 'ring' }>['view']) => void
+): { end(): void } {
+  const keeper: Ref<RingKeeperMessage> = {
+    address: addressOf(threadAddressOf(host, 'system'), 'ring-keeper'),
+    correlation: 0,
+    incarnation: 0
+  }
   const replyTo = core.listen<RingNews>(news => {
     if (news.kind !== 'ring') return
     core.setView(news.view)

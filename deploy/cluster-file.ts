@@ -17,7 +17,8 @@ export function clusterFileIn(directory: string): ClusterFile {
     load() {
       if (!existsSync(path)) return undefined
       const { version, state } = JSON.parse(readFileSync(path, 'utf8')) as { version: number; state: ClusterState }
-      if (version !== formatVersion) throw new Error(`${path} has version ${version}, this release knows ${formatVersion}: use the release that wrote it`)
+      if (version !== formatVersion)
+        throw new Error(`${path} has version ${version}, this release knows ${formatVersion}: use the release that wrote it`)
       return state
     },
     save(state) {

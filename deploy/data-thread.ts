@@ -20,7 +20,12 @@ import type { DataThreadSettings } from './thread-settings.ts'
 runThread<DataThreadSettings>(async (settings, seat) => {
   const { host, index, storage: port } = settings
   const metrics = new MetricRegistry()
-  const opened = LmdbStore.open({ directory: host.data, thread: index, generation: settings.generation, tableWriter: connectTableWriter(port) })
+  const opened = LmdbStore.open({
+    directory: host.data,
+    thread: index,
+    generation: settings.generation,
+    tableWriter: connectTableWriter(port)
+  })
   const faulty = settings.takesFaults ? new FaultyStore(opened) : undefined
   const store = faulty ?? opened
   const dots = new CountingDotClock(settings.epoch)
@@ -46,7 +51,11 @@ runThread<DataThreadSettings>(async (settings, seat) => {
   observe()
   await bus.ready()
   const { events } = settings.store
-  system.start(dataTree(natsDoorSpec({ connection, cluster: host.cluster, version: settings.version, pairBytesMax, requestTimeoutMs, events })))
+  system.start(
+    dataTree(
+      natsDoorSpec({ connection, cluster: host.cluster, version: settings.version, pairBytesMax, requestTimeoutMs, events })
+    )
+  )
   door.open(system)
 
   let closing: Promise<void> | undefined

@@ -87,7 +87,8 @@ export class DevCluster {
       while (!(await isReady(host))) {
         if (this.#isStopping) return
         if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
-        if (systemClock.now() > deadlineMs) throw new Error(`${host.name} is not ready after ${readyMsMax / 1000} s: its log is above`)
+        if (systemClock.now() > deadlineMs)
+          throw new Error(`${host.name} is not ready after ${readyMsMax / 1000} s: its log is above`)
         await new Promise(resolve => setTimeout(resolve, readyPollMs))
       }
     }
@@ -125,13 +126,22 @@ export class DevCluster {
       ...(isFirst || others.length === 0 ? {} : { join: others.map(other => `127.0.0.1:${other.routePort}`).join(',') })
     }
     const launch = (): void => {
-      const child = spawn(process.execPath, [...process.execArgv, carillonPath, 'host', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])], {
-        // A group of its own: Ctrl-C reaches this process, which stops the hosts in order.
-        detached: true,
-        // The channel tells a host that this process is gone.
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-        env: { ...process.env, ...(token === '' ? {} : { CARILLON_TOKEN: token }) }
-      })
+      const child = spawn(
+        process.execPath,
+        [
+          ...process.execArgv,
+          carillonPath,
+          'host',
+          ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+        ],
+        {
+          // A group of its own: Ctrl-C reaches this process, which stops the hosts in order.
+          detached: true,
+          // The channel tells a host that this process is gone.
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+          env: { ...process.env, ...(token === '' ? {} : { CARILLON_TOKEN: token }) }
+        }
+      )
       this.#processes.set(host.name, child)
       child.once('exit', (code, signal) => {
         if (this.#unwanted.has(host.name)) return
@@ -140,7 +150,8 @@ export class DevCluster {
           return
         }
         this.#options.say(`${host.name} ended (${signal ?? code}); it is started again`)
-        if (window.record(systemClock.now()) === 'restart') setTimeout(() => !this.#unwanted.has(host.name) && launch(), restartDelayMs)
+        if (window.record(systemClock.now()) === 'restart')
+          setTimeout(() => !this.#unwanted.has(host.name) && launch(), restartDelayMs)
         else this.#options.say(`${host.name} ended ${restartsMax} times within a minute and is left alone`)
       })
     }
@@ -186,9 +197,14 @@ export async function runDev(given: DevGiven): Promise<number> {
     await Promise.race([cluster.start(), signalled])
     const [first] = cluster.hosts
     if (first !== undefined) {
-      options.say(`Carillon runs: ${cluster.hosts.length} hosts, ready after ${((systemClock.now() - startedMs) / 1000).toFixed(1)} s, data in ${resolve(options.data)}`)
-      for (const host of cluster.hosts) options.say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
-      options.say(`Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`)
+      options.say(
+        `Carillon runs: ${cluster.hosts.length} hosts, ready after ${((systemClock.now() - startedMs) / 1000).toFixed(1)} s, data in ${resolve(options.data)}`
+      )
+      for (const host of cluster.hosts)
+        options.say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
+      options.say(
+        `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`
+      )
       options.say('Ctrl-C stops everything; the data stays.')
     }
     await signalled

@@ -13,7 +13,11 @@ const levels: Readonly<Record<number, string>> = Object.freeze({ 20: 'debug', 30
 const textStream: DestinationStream = {
   write(line) {
     const { level, time, msg, host, ...fields } = JSON.parse(line) as Record<string, unknown>
-    const words = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    process.stderr.write(`${String(time).slice(11, 23)} ${levels[Number(level)] ?? level} ${host}: ${msg}${words.length === 0 ? '' : `  ${words.join(' ')}`}\n`)
+    const words = Object.entries(fields).map(
+      ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`
+    )
+    process.stderr.write(
+      `${String(time).slice(11, 23)} ${levels[Number(level)] ?? level} ${host}: ${msg}${words.length === 0 ? '' : `  ${words.join(' ')}`}\n`
+    )
   }
 }

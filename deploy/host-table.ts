@@ -38,7 +38,8 @@ export class HostTable {
     return new Promise(resolve => {
       this.#writer.handle({ kind: 'recover', id: 0, thread }, reply => {
         if (reply.kind === 'recovered') resolve(reply.report)
-        else if (reply.kind === 'stalled') this.#log.error({ thread, code: reply.fault.code }, `recovery is delayed: ${reply.fault.detail}`)
+        else if (reply.kind === 'stalled')
+          this.#log.error({ thread, code: reply.fault.code }, `recovery is delayed: ${reply.fault.detail}`)
       })
     })
   }

@@ -9,7 +9,13 @@ import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host
 import type { HostIdentity } from '../storage/host-identity.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
-import { type ApiThreadSettings, bucketDefaultsOf, type CommonSettings, type DataThreadSettings, type SystemThreadSettings } from './thread-settings.ts'
+import {
+  type ApiThreadSettings,
+  bucketDefaultsOf,
+  type CommonSettings,
+  type DataThreadSettings,
+  type SystemThreadSettings
+} from './thread-settings.ts'
 
 const closeMsMax = 20_000
 /** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
@@ -50,7 +56,12 @@ export class HostThreads {
     this.httpPort = common.host.httpPort
     const options: ThreadGroupOptions = { host: common.host.name, clock: systemClock, log, incarnationBase, onGiveUp: fail }
     const logLevel = common.host.logLevel === 'silent' ? 'error' : common.host.logLevel
-    const thread = (name: string, module: string, configure: ThreadSpec['configure'], more: Partial<ThreadSpec> = {}): ThreadSpec => ({
+    const thread = (
+      name: string,
+      module: string,
+      configure: ThreadSpec['configure'],
+      more: Partial<ThreadSpec> = {}
+    ): ThreadSpec => ({
       name,
       module: new URL(`./${module}.js`, import.meta.url),
       configure,
@@ -66,7 +77,9 @@ export class HostThreads {
         backoff: { baseMs: 10, maxMs: 2_000 },
         threads: [
           thread('system', 'system-thread', () => this.#configureSystem(), smallHeap),
-          ...Array.from({ length: common.threads }, (_, index) => thread(`data-${index}`, 'data-thread', () => this.#configureData(index))),
+          ...Array.from({ length: common.threads }, (_, index) =>
+            thread(`data-${index}`, 'data-thread', () => this.#configureData(index))
+          ),
           thread('api', 'api-thread', () => this.#configureApi(), smallHeap)
         ]
       },
@@ -103,7 +116,12 @@ export class HostThreads {
 
   async describe(more: readonly ActorDescription[]): Promise<ActorDescription> {
     const threads = await this.#group.describe()
-    return { ...threads, name: this.#common.host.name, kind: 'host', children: [...more, this.#table.describe(this.#common.host.name), threads] }
+    return {
+      ...threads,
+      name: this.#common.host.name,
+      kind: 'host',
+      children: [...more, this.#table.describe(this.#common.host.name), threads]
+    }
   }
 
   async metrics(): Promise<readonly (readonly MetricSnapshot[])[]> {

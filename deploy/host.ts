@@ -132,7 +132,16 @@ export class RunningHost implements Host {
       if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
       this.#table = await HostTable.open(this.#settings.data, this.#log)
       const common = this.#common()
-      this.#threads = new HostThreads(common, this.#identity, this.#table, this.route, this.nats, this.#log, this.#incarnations, error => this.#fail(error))
+      this.#threads = new HostThreads(
+        common,
+        this.#identity,
+        this.#table,
+        this.route,
+        this.nats,
+        this.#log,
+        this.#incarnations,
+        error => this.#fail(error)
+      )
       await this.#threads.start()
       this.#bus = await threadBus(common, 'main', 'a', this.#log)
       this.#system = new ActorSystem<HostInspection>({
@@ -198,7 +207,9 @@ export class RunningHost implements Host {
   async #startNats(): Promise<NatsServer> {
     const { name, cluster, data, bind, natsPort, routePort, monitorPort, join: seeds, natsServer, token } = this.#settings
     const known = clusterFileIn(data).load()?.members ?? []
-    const routes = [...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])]
+    const routes = [
+      ...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])
+    ]
     const anyPort = (port: number) => (port === 0 ? -1 : port)
     const window = restartWindow(natsRestartsMax, natsRestartsPeriodMs)
     const server = await NatsServer.start({
@@ -242,7 +253,11 @@ export class RunningHost implements Host {
   #inspection(threads: HostThreads): HostInspection {
     return {
       describe: told => void threads.describe(this.#mainTree()).then(told),
-      metrics: told => void threads.metrics().then(snapshots => prometheusText([...snapshots, this.#metrics.snapshot()])).then(told)
+      metrics: told =>
+        void threads
+          .metrics()
+          .then(snapshots => prometheusText([...snapshots, this.#metrics.snapshot()]))
+          .then(told)
     }
   }
 
@@ -250,7 +265,14 @@ export class RunningHost implements Host {
     const thread = addressOf(threadAddressOf(this.name, 'main'), 'host')
     const mailbox = { length: 0, limit: 0, handled: 0, refused: 0 }
     const idle = { restarts: 0, incarnation: 0, mailbox, last_crash: null, children: [] }
-    const nats: ActorDescription = { ...idle, name: 'nats-server', kind: 'process', thread, state: 'running', summary: { pid: this.#nats?.pid ?? null } }
+    const nats: ActorDescription = {
+      ...idle,
+      name: 'nats-server',
+      kind: 'process',
+      thread,
+      state: 'running',
+      summary: { pid: this.#nats?.pid ?? null }
+    }
     const own = this.#system?.describe()
     return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
   }

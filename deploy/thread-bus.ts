@@ -11,12 +11,13 @@ export function threadBus(settings: CommonSettings, thread: string, door: 'a' | 
   const credentials = door === 'a' ? settings.internal : settings.door
   return NatsBus.connect({
     servers: settings.natsServers,
-    ...(credentials ?? {}),
+    ...credentials,
     scheme: subjectScheme(settings.host.cluster, door),
     thread: threadAddressOf(settings.host.name, thread),
     codec: door === 'a' ? codecRegistry(wireCodecs) : codecRegistry(clientCodecs, { plain: false }),
     waitForServer: true,
     onMalformed: error => log.warn({ error: error.message }, 'a message that does not decode was dropped'),
-    onStatus: status => log[status.type === 'reconnected' ? 'info' : 'warn']({ bus: door }, `bus ${status.type}: ${status.detail}`)
+    onStatus: status =>
+      log[status.type === 'reconnected' ? 'info' : 'warn']({ bus: door }, `bus ${status.type}: ${status.detail}`)
   })
 }

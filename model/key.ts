@@ -13,17 +13,24 @@ const bucketPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 export function bucketFault(bucket: string): Fault | undefined {
   return bucketPattern.test(bucket)
     ? undefined
-    : fault('bad_request', `bucket ${JSON.stringify(bucket.slice(0, 80))} is no bucket name: use 1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit`)
+    : fault(
+        'bad_request',
+        `bucket ${JSON.stringify(bucket.slice(0, 80))} is no bucket name: use 1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit`
+      )
 }
 
 /** Why `bytes` is no key, if it is none. */
 export function keyFault(bytes: number): Fault | undefined {
   if (bytes === 0) return fault('bad_request', 'the key is empty: give it at least one byte')
   if (bytes <= limits.keyBytesMax) return undefined
-  return fault('too_large', `the key has ${bytes} bytes, the limit is ${limits.keyBytesMax}: use a shorter key, or a hash of it`, {
-    limit: limits.keyBytesMax,
-    size: bytes
-  })
+  return fault(
+    'too_large',
+    `the key has ${bytes} bytes, the limit is ${limits.keyBytesMax}: use a shorter key, or a hash of it`,
+    {
+      limit: limits.keyBytesMax,
+      size: bytes
+    }
+  )
 }
 
 /** @param key the key's bytes; checked before by `keyFault` and `bucketFault` */

@@ -12,6 +12,6 @@ try {
 } catch (error) {
   fail(error)
 }
-const command = join(root, 'build', 'api', 'cli', 'main.js')
+const command = join(root, 'build', 'deploy', 'carillon.js')
 process.argv = [process.execPath, command, 'dev', ...process.argv.slice(2)]
 await import(pathToFileURL(command).href)

@@ -1,40 +1,11 @@
 import type { Fault } from '../model/fault.ts'
+import type { CommitLogOptions, CommitLogOwner } from './commit-log-owner.ts'
 import type { FileOperations } from './file-operations.ts'
 import { Batch, settle, settleCommitted } from './log-batch.ts'
 import { canWriteDirectly, LogFile } from './log-file.ts'
 import { batchHeaderBytes, entryBytes, sealBatch, segmentHeaderBytes } from './log-segment.ts'
 import type { Entry, Generation } from './memory-table.ts'
 import { storageFault } from './storage-fault.ts'
-
-export interface CommitLogOptions {
-  /** Where the segments lie. */
-  readonly directory: string
-  readonly thread: number
-  readonly generation: number
-  readonly segmentBytes: number
-  readonly batchBytesMax: number
-  /** A segment that holds anything is sealed after this long, however small it is. */
-  readonly sealAfterMs: number
-  /** Committed data are flushed after this long, though nobody waits for it. */
-  readonly lazyFlushMs: number
-  readonly files: FileOperations
-}
-
-/** A finished segment, ready to be moved to the table. */
-export interface SealedSegment {
-  readonly path: string
-  readonly number: number
-  /** Bytes of header and batches; what lies beyond is left from an earlier use. */
-  readonly bytes: number
-}
-
-export interface CommitLogOwner {
-  /** The entries appended from now on go to segment `number`: begin a generation of the memory table. */
-  begun(number: number): Generation
-  sealed(segment: SealedSegment): void
-  /** Generation `number` and the newer ones will never be sealed; they hold nothing. */
-  abandoned(number: number): void
-}
 
 interface Failure {
   readonly error: unknown
@@ -91,7 +62,10 @@ export class CommitLog {
 
   /** Bytes that are in no sealed segment yet. */
   get bytes(): number {
-    return this.#planned.plannedBytes + (this.#segment === undefined || this.#segment === this.#planned ? 0 : this.#segment.plannedBytes)
+    return (
+      this.#planned.plannedBytes +
+      (this.#segment === undefined || this.#segment === this.#planned ? 0 : this.#segment.plannedBytes)
+    )
   }
 
   get idle(): boolean {
@@ -105,7 +79,10 @@ export class CommitLog {
     if (batch.entries.length > 0) {
       if (this.#planned.plannedBytes + bytes > this.#options.segmentBytes) batch = this.#nextSegment()
       else if (batch.end + bytes > this.#options.batchBytesMax) batch = this.#nextBatch()
-    } else if (this.#planned.plannedBytes > segmentHeaderBytes && this.#planned.plannedBytes + bytes > this.#options.segmentBytes) {
+    } else if (
+      this.#planned.plannedBytes > segmentHeaderBytes &&
+      this.#planned.plannedBytes + bytes > this.#options.segmentBytes
+    ) {
       batch = this.#nextSegment()
     }
     batch.add(entry, bytes)
@@ -200,7 +177,7 @@ export class CommitLog {
   #open(segment: LogFile): void {
     this.#busy = true
     const spare = this.#spares.pop()
-    segment.open(this.#files, spare, (error) => {
+    segment.open(this.#files, spare, error => {
       this.#busy = false
       this.#segment = segment
       if (error === null) {
@@ -338,7 +315,7 @@ export class CommitLog {
     const segment = this.#segment!
     if (failure.inFlush || segment.carrying > 0) return this.#abandon(segment, failure)
     this.#busy = true
-    this.#files.ftruncate(segment.fd, segment.bytes, (error) => {
+    this.#files.ftruncate(segment.fd, segment.bytes, error => {
       this.#busy = false
       if (error) return this.#abandon(segment, failure)
       this.#failure = undefined

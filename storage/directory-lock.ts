@@ -129,7 +129,12 @@ function isAlive(holder: Holder, self: Holder, ageMs: number): boolean {
 }
 
 function thisProcess(): Holder {
-  return { pid: process.pid, started: startOf(process.pid), boot: line('/proc/sys/kernel/random/boot_id'), namespace: namespaceOfThis() }
+  return {
+    pid: process.pid,
+    started: startOf(process.pid),
+    boot: line('/proc/sys/kernel/random/boot_id'),
+    namespace: namespaceOfThis()
+  }
 }
 
 /** Field 22 of /proc/PID/stat; empty where there is no /proc. */

@@ -26,6 +26,6 @@ export const diskOperations: FileOperations = fs
 export function syncDirectory(files: FileOperations, directory: string, done: Done): void {
   files.open(directory, fs.constants.O_RDONLY, (error, fd) => {
     if (error) return done(error)
-    files.fdatasync(fd, (syncError) => files.close(fd, (closeError) => done(syncError ?? closeError)))
+    files.fdatasync(fd, syncError => files.close(fd, closeError => done(syncError ?? closeError)))
   })
 }

@@ -161,12 +161,14 @@ function readIdentity(path: string): IdentityFile {
   try {
     read = JSON.parse(readFileSync(path, 'utf8')) as Partial<IdentityFile> | null
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}; ${whatToDo}`, { cause: error })
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}; ${whatToDo}`, {
+      cause: error
+    })
   }
   const numbers = [read?.uid, read?.generation, read?.nextEpoch]
   const intact =
     read?.version === 1 &&
-    numbers.every((number) => Number.isSafeInteger(number) && number! >= 0) &&
+    numbers.every(number => Number.isSafeInteger(number) && number! >= 0) &&
     typeof read.cluster === 'string' &&
     typeof read.name === 'string' &&
     typeof read.clean === 'boolean' &&

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fault, type Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
-import { CommitLog, type CommitLogOwner, type SealedSegment } from './commit-log.ts'
+import { CommitLog } from './commit-log.ts'
+import type { CommitLogOwner, SealedSegment } from './commit-log-owner.ts'
 import { diskOperations, type FileOperations } from './file-operations.ts'
 import { logExtension, segmentNameOf } from './log-segment.ts'
 import { Entry, MemoryTable, type Generation } from './memory-table.ts'
@@ -170,9 +171,9 @@ export class LmdbStore implements Store, CommitLogOwner {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await new Promise<void>((resolve) => this.#log.close(resolve))
+    await new Promise<void>(resolve => this.#log.close(resolve))
     // A table writer that cannot get on does not hold up the end: the next start recovers what is left.
-    if (this.#moving > 0 && this.#stalled === undefined) await new Promise<void>((resolve) => (this.#moved = resolve))
+    if (this.#moving > 0 && this.#stalled === undefined) await new Promise<void>(resolve => (this.#moved = resolve))
     this.#released = true
     await this.#table.close()
   }

@@ -51,10 +51,10 @@ export class LogFile {
     files.open(spare ?? this.path, openFlags | directFlag, (error, directFd) => {
       if (error) return done(error)
       this.directFd = directFd
-      files.write(directFd, segmentHeader(this.name), 0, segmentHeaderBytes, 0, (writeError) => {
+      files.write(directFd, segmentHeader(this.name), 0, segmentHeaderBytes, 0, writeError => {
         if (writeError) return done(writeError)
         if (spare === undefined) return this.#reopen(files, done)
-        files.rename(spare, this.path, (renameError) => (renameError ? done(renameError) : this.#reopen(files, done)))
+        files.rename(spare, this.path, renameError => (renameError ? done(renameError) : this.#reopen(files, done)))
       })
     })
   }
@@ -63,7 +63,7 @@ export class LogFile {
     files.open(this.path, openFlags, (error, fd) => {
       if (error) return done(error)
       this.fd = fd
-      syncDirectory(files, dirname(this.path), (syncError) => {
+      syncDirectory(files, dirname(this.path), syncError => {
         if (syncError === null) this.bytes = segmentHeaderBytes
         done(syncError)
       })

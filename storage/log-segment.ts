@@ -70,9 +70,13 @@ export function segmentHeader(name: SegmentName): Buffer {
 export function headerDamage(bytes: Buffer, name: SegmentName): string | undefined {
   if (bytes.length < segmentHeaderBytes) return `it ends within its header, after ${bytes.length} bytes`
   if (bytes.readUInt32LE(0) !== segmentMagic) return 'it does not begin with the mark of a log segment'
-  if (bytes.readUInt16LE(4) !== segmentVersion) return `its format version is ${bytes.readUInt16LE(4)}, known is ${segmentVersion}`
-  if (crc32(bytes.subarray(0, checkedHeaderBytes)) !== bytes.readUInt32LE(checkedHeaderBytes)) return "its header's checksum does not hold"
-  return bytes.subarray(0, segmentHeaderBytes).equals(segmentHeader(name)) ? undefined : 'its header names another segment than its file name'
+  if (bytes.readUInt16LE(4) !== segmentVersion)
+    return `its format version is ${bytes.readUInt16LE(4)}, known is ${segmentVersion}`
+  if (crc32(bytes.subarray(0, checkedHeaderBytes)) !== bytes.readUInt32LE(checkedHeaderBytes))
+    return "its header's checksum does not hold"
+  return bytes.subarray(0, segmentHeaderBytes).equals(segmentHeader(name))
+    ? undefined
+    : 'its header names another segment than its file name'
 }
 
 /** Seeds the checksums of the segment's batches. Of the fields alone: a CRC over data and their own CRC is the same for all data. */

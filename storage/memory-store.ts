@@ -50,7 +50,7 @@ export class MemoryStore implements Store {
     this.#options = options
     this.#disk = options.disk
     this.#incarnation = options.disk.incarnation
-    this.#refused = new RefusedWrites((work) => options.schedule(0, work))
+    this.#refused = new RefusedWrites(work => options.schedule(0, work))
   }
 
   read(partition: number, key: Key): Uint8Array | undefined {
@@ -84,7 +84,9 @@ export class MemoryStore implements Store {
     if (this.#closed) return fault('unavailable', 'the store is closed', { outcome: 'refused' })
     const limit = this.#options.memoryTableBytesMax ?? limits.memoryTableBytesMax
     const size = this.#memory.bytes
-    return size < limit ? undefined : fault('overloaded', 'the memory table is full: try again later', { limit, size, outcome: 'refused' })
+    return size < limit
+      ? undefined
+      : fault('overloaded', 'the memory table is full: try again later', { limit, size, outcome: 'refused' })
   }
 
   get #isCutOff(): boolean {
@@ -156,7 +158,7 @@ export class MemoryStore implements Store {
     const records = new Map<Key, Uint8Array | undefined>()
     if (stored !== undefined) for (const [key, record] of stored) if (after === undefined || key > after) records.set(key, record)
     for (const entry of newer) records.set(entry.key, entry.record)
-    const fromMemory = new Set(newer.map((entry) => entry.key))
+    const fromMemory = new Set(newer.map(entry => entry.key))
     const pairs: StoredPair[] = []
     const corrupt: Key[] = []
     let last: Key | undefined
@@ -189,6 +191,6 @@ export class MemoryStore implements Store {
   close(): Promise<void> {
     this.#closed = true
     if (!this.#isWriting || this.#isCutOff) return Promise.resolve()
-    return new Promise((resolve) => (this.#closing = resolve))
+    return new Promise(resolve => (this.#closing = resolve))
   }
 }

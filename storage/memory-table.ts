@@ -84,7 +84,7 @@ export class MemoryTable {
 
   /** LMDB has the segment. */
   drop(number: number): void {
-    const at = this.#generations.findIndex((generation) => generation.number === number)
+    const at = this.#generations.findIndex(generation => generation.number === number)
     if (at >= 0) this.#generations.splice(at, 1)
   }
 

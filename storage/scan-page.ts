@@ -8,10 +8,19 @@ import { tablePrefix, tablePrefixCharacters, type Table } from './table.ts'
  * One page of a partition: the table's pairs, and over them those of the memory table.
  * @param newer the memory table's entries after `after`, by key
  */
-export function mergedPage(table: Table, newer: readonly Entry[], partition: number, after: Key | undefined, pairsMax: number): StorePage {
+export function mergedPage(
+  table: Table,
+  newer: readonly Entry[],
+  partition: number,
+  after: Key | undefined,
+  pairsMax: number
+): StorePage {
   const prefix = tablePrefix(partition)
   const end = partition === 0xffff ? undefined : tablePrefix(partition + 1)
-  const range = table.getRange({ start: after === undefined ? prefix : `${prefix}${after}\0`, ...(end === undefined ? {} : { end }) })
+  const range = table.getRange({
+    start: after === undefined ? prefix : `${prefix}${after}\0`,
+    ...(end === undefined ? {} : { end })
+  })
   const older = range[Symbol.iterator]()
   const pairs: StoredPair[] = []
   const corrupt: Key[] = []

@@ -76,7 +76,8 @@ export async function readSegment(path: string, name: SegmentName, length: numbe
   let complete = false
   let tornTail = false
   const header = bytes.length === 0 ? undefined : headerDamage(bytes, name)
-  if (header !== undefined && nextBatch(bytes, 0, seed) >= 0) damage.push(`${path}: ${header}; its batches are intact and were applied`)
+  if (header !== undefined && nextBatch(bytes, 0, seed) >= 0)
+    damage.push(`${path}: ${header}; its batches are intact and were applied`)
   for (let at = segmentHeaderBytes; at < bytes.length; ) {
     const end = batchEnd(bytes, at, seed)
     if (end < 0) {

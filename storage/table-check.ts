@@ -46,7 +46,11 @@ function metaAt(fd: number, position: number): Meta | undefined {
   const page = Buffer.alloc(metaBytes)
   if (readSync(fd, page, 0, metaBytes, position) < 160) return undefined
   if (page.readUInt32LE(24) !== metaMagic || (page.readUInt32LE(28) & 0xffff) !== metaVersion) return undefined
-  return { pageBytes: page.readUInt32LE(48), lastPage: Number(page.readBigUInt64LE(144)), transaction: Number(page.readBigUInt64LE(152)) }
+  return {
+    pageBytes: page.readUInt32LE(48),
+    lastPage: Number(page.readBigUInt64LE(144)),
+    transaction: Number(page.readBigUInt64LE(152))
+  }
 }
 
 /**
@@ -54,15 +58,17 @@ function metaAt(fd: number, position: number): Meta | undefined {
  * @returns what is wrong, or undefined
  */
 export function walkTable(directory: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const program = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './table-walk.ts' : './table-walk.js', import.meta.url))
+  return new Promise(resolve => {
+    const program = fileURLToPath(
+      new URL(import.meta.url.endsWith('.ts') ? './table-walk.ts' : './table-walk.js', import.meta.url)
+    )
     const child = spawn(process.execPath, [program, directory], { stdio: ['ignore', 'ignore', 'pipe'] })
     const timer = setTimeout(() => child.kill('SIGKILL'), walkTimeoutMs)
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => {
       if (said.length < 2000) said += chunk.toString()
     })
-    child.on('error', (error) => resolve(`the check of the table could not be started: ${error.message}`))
+    child.on('error', error => resolve(`the check of the table could not be started: ${error.message}`))
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       const why = signal === null ? `status ${code}` : `signal ${signal}`

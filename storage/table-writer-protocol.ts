@@ -1,5 +1,5 @@
 import type { Fault } from '../model/fault.ts'
-import type { SealedSegment } from './commit-log.ts'
+import type { SealedSegment } from './commit-log-owner.ts'
 
 /** What a thread may ask of the table writer. `id` is the asker's own and comes back in each reply. */
 export type TableWriterRequest =
@@ -61,7 +61,7 @@ export function connectTableWriter(port: MessageTransport): TableWriterClient {
   return {
     seal(segment, recycle, told) {
       const id = ++ids
-      waiting.set(id, (reply) => {
+      waiting.set(id, reply => {
         if (reply.kind === 'stalled') told(reply.fault, undefined)
         else if (reply.kind === 'applied') told(undefined, reply.spare)
       })
@@ -70,8 +70,8 @@ export function connectTableWriter(port: MessageTransport): TableWriterClient {
     },
     recover(thread, stalled) {
       const id = ++ids
-      return new Promise((resolve) => {
-        waiting.set(id, (reply) => {
+      return new Promise(resolve => {
+        waiting.set(id, reply => {
           if (reply.kind === 'stalled') stalled?.(reply.fault)
           else if (reply.kind === 'recovered') resolve(reply.report)
         })

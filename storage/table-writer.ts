@@ -106,7 +106,11 @@ export class TableWriter {
         return await work()
       } catch (error) {
         this.#failures++
-        reply({ kind: 'stalled', id, fault: storageFault(await this.#explained(error), 'moving the commit log to the table', false) })
+        reply({
+          kind: 'stalled',
+          id,
+          fault: storageFault(await this.#explained(error), 'moving the commit log to the table', false)
+        })
         await this.#pause()
       }
     }
@@ -224,7 +228,7 @@ export class TableWriter {
 
   #pause(): Promise<void> {
     if (this.#closed) return Promise.resolve()
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const timer = setTimeout(resolve, this.#retryMs)
       this.#wakeRetry = () => {
         clearTimeout(timer)
@@ -267,7 +271,7 @@ async function causeOf(commitError: unknown): Promise<unknown> {
       () => unknownCause,
       (error: unknown) => error
     ),
-    new Promise((resolve) => setTimeout(resolve, 1_000, unknownCause).unref())
+    new Promise(resolve => setTimeout(resolve, 1_000, unknownCause).unref())
   ])
 }
 

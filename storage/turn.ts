@@ -16,7 +16,7 @@ export class Turn {
 
   /** Resolves in a later turn of the event loop. */
   next(): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       setImmediate(() => {
         this.#began = performance.now()
         resolve()

@@ -91,9 +91,11 @@ export async function putsOfHashIndexedLog(directory: string, bytes: number, inF
 export async function readsOfHashIndexedLog(directory: string, bytes: number, seconds: number): Promise<void> {
   const keys = keysOf(distinctKeys)
   const log = new HashIndexedLog(join(directory, 'log'))
-  const put = (number: number, completion: Completion): void => log.write(partitionOfNumber(number), keys[number]!, Buffer.alloc(bytes, number), completion)
+  const put = (number: number, completion: Completion): void =>
+    log.write(partitionOfNumber(number), keys[number]!, Buffer.alloc(bytes, number), completion)
   await measurePuts(1024, Infinity, put, distinctKeys).result
-  const read = (number: number): Uint8Array | undefined => log.read(partitionOfNumber(number % distinctKeys), keys[number % distinctKeys]!)
+  const read = (number: number): Uint8Array | undefined =>
+    log.read(partitionOfNumber(number % distinctKeys), keys[number % distinctKeys]!)
   report(`read ${bytes} B: hash-indexed log`, measureReads(seconds, read))
   const began = performance.now()
   let scanned = 0

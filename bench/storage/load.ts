@@ -41,7 +41,7 @@ class PutLoad implements Completion {
     this.#put = put
     this.#putsMax = putsMax
     this.#untilMs = this.#began + seconds * 1000
-    this.result = new Promise((resolve) => (this.#done = resolve))
+    this.result = new Promise(resolve => (this.#done = resolve))
     for (let at = 0; at < inFlight; at++) this.#next()
   }
 
@@ -71,7 +71,12 @@ class PutLoad implements Completion {
   }
 }
 
-export function measurePuts(inFlight: number, seconds: number, put: (number: number, completion: Completion) => void, putsMax = Infinity): PutLoad {
+export function measurePuts(
+  inFlight: number,
+  seconds: number,
+  put: (number: number, completion: Completion) => void,
+  putsMax = Infinity
+): PutLoad {
   return new PutLoad(inFlight, seconds, put, putsMax)
 }
 
@@ -95,4 +100,3 @@ export function measureReads(seconds: number, read: (number: number) => Uint8Arr
   const used = process.cpuUsage(cpu)
   return { perSecond: (reads / (performance.now() - began)) * 1000, cpuUs: (used.user + used.system) / reads, p50Ms: 0, p99Ms: 0 }
 }
-

@@ -15,7 +15,16 @@ export async function startCluster(t: Test, options: Partial<DevOptions> = {}): 
   // Read by the hosts that this process starts, and by nobody else.
   process.env['CARILLON_FAULTS'] = 'on'
   const basePort = options.basePort ?? (await freeBasePort())
-  const cluster = new DevCluster({ hosts: 3, data, basePort, threads: 1, token: '', logLevel: 'error', say: line => t.comment(line), ...options })
+  const cluster = new DevCluster({
+    hosts: 3,
+    data,
+    basePort,
+    threads: 1,
+    token: '',
+    logLevel: 'error',
+    say: line => t.comment(line),
+    ...options
+  })
   t.teardown(() => cluster.stop())
   await cluster.start()
   return cluster

@@ -10,7 +10,12 @@ interface Kind {
   readonly value: unknown
 }
 
-const json = (name: string, value: unknown): Kind => ({ name, type: 'application/json', bytes: Buffer.from(JSON.stringify(value)), value })
+const json = (name: string, value: unknown): Kind => ({
+  name,
+  type: 'application/json',
+  bytes: Buffer.from(JSON.stringify(value)),
+  value
+})
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
 
 const kinds: readonly Kind[] = [
@@ -33,12 +38,17 @@ const bucket = 'kinds'
 /** S1: every value kind, written through each door and read through all of them, each at another host. */
 export async function valueKinds(t: Test, { http, kv, stores }: DoorRig): Promise<void> {
   const asMembers = ({ type, bytes }: Kind): string =>
-    type === 'application/json' ? `"value":${bytes}` : `"value":"${bytes.toString('base64')}","encoding":"base64","content_type":"${type}"`
+    type === 'application/json'
+      ? `"value":${bytes}`
+      : `"value":"${bytes.toString('base64')}","encoding":"base64","content_type":"${type}"`
 
   const writers: Readonly<Record<string, (key: string, kind: Kind) => Promise<boolean>>> = {
-    http: async (key, kind) => (await http(0, 'PUT', `/api/v1/store?bucket=${bucket}`, `{"key":"${key}",${asMembers(kind)}}`)).status === 201,
-    raw: async (key, { type, bytes }) => (await http(1, 'PUT', `/api/v1/buckets/${bucket}/keys/${key}`, bytes, { 'content-type': type })).status === 201,
-    nats: async (key, { type, bytes }) => (await kv(2, `put.${bucket}.${key}`, { payload: bytes, headers: { 'Content-Type': type } })).payload.length === 0,
+    http: async (key, kind) =>
+      (await http(0, 'PUT', `/api/v1/store?bucket=${bucket}`, `{"key":"${key}",${asMembers(kind)}}`)).status === 201,
+    raw: async (key, { type, bytes }) =>
+      (await http(1, 'PUT', `/api/v1/buckets/${bucket}/keys/${key}`, bytes, { 'content-type': type })).status === 201,
+    nats: async (key, { type, bytes }) =>
+      (await kv(2, `put.${bucket}.${key}`, { payload: bytes, headers: { 'Content-Type': type } })).payload.length === 0,
     typescript: async (key, { value }) => (await stores[0]!.bucket(bucket).put(key, value)).context !== undefined
   }
 

@@ -23,7 +23,18 @@ t.test('S3: one host alone serves; four more join it under load; nothing is lost
   const start = async (name: string): Promise<Host> => {
     const seeds = hosts.map(host => host.route)
     const data = `${directory}/${name}`
-    const host = await startHost({ name, data, seeds, httpPort: 0, natsPort: 0, routePort: 0, monitorPort: 0, threads: 1, partitions: 64, logLevel: 'error' })
+    const host = await startHost({
+      name,
+      data,
+      seeds,
+      httpPort: 0,
+      natsPort: 0,
+      routePort: 0,
+      monitorPort: 0,
+      threads: 1,
+      partitions: 64,
+      logLevel: 'error'
+    })
     hosts.push(host)
     return host
   }
@@ -36,10 +47,10 @@ t.test('S3: one host alone serves; four more join it under load; nothing is lost
   }
   t.equal((await bucket.get('k7'))?.value, 7, 'a host alone serves reads and writes at a quorum')
 
-  let isStopping = false
+  const stop = new AbortController()
   const acknowledged: string[] = []
   const load = (async () => {
-    for (let turn = 0; !isStopping; turn++) {
+    for (let turn = 0; !stop.signal.aborted; turn++) {
       const key = `during-${turn}`
       await bucket.put(key, turn).then(
         () => acknowledged.push(key),
@@ -49,12 +60,16 @@ t.test('S3: one host alone serves; four more join it under load; nothing is lost
   })()
   for (const name of ['h2', 'h3', 'h4', 'h5']) {
     await start(name)
-    await until(`${name} is up in the eyes of all`, async () => {
-      const views = await Promise.all(hosts.map(host => view(host)))
-      return views.every(({ hosts: seen }) => seen.length === hosts.length && seen.every(host => host.state === 'up'))
-    }, 60_000)
+    await until(
+      `${name} is up in the eyes of all`,
+      async () => {
+        const views = await Promise.all(hosts.map(host => view(host)))
+        return views.every(({ hosts: seen }) => seen.length === hosts.length && seen.every(host => host.state === 'up'))
+      },
+      60_000
+    )
   }
-  isStopping = true
+  stop.abort()
   await load
   t.ok(acknowledged.length > 0, `${acknowledged.length} writes were acknowledged meanwhile`)
 
@@ -70,7 +85,10 @@ t.test('S3: one host alone serves; four more join it under load; nothing is lost
   t.same(lost, [], 'nothing is lost')
   const rings = await Promise.all(hosts.map(async host => (await (await fetch(`${host.http}/api/v1/ring`)).json()) as Ring))
   for (const ring of rings) t.same(ring.owners, rings[0]?.owners, 'I18: every host has the same ring')
-  t.ok(rings[0]?.owners.every(owners => new Set(owners).size === 3), 'I19: three distinct hosts hold each partition')
+  t.ok(
+    rings[0]?.owners.every(owners => new Set(owners).size === 3),
+    'I19: three distinct hosts hold each partition'
+  )
 })
 
 async function view(host: Host): Promise<Cluster> {

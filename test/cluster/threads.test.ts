@@ -31,7 +31,9 @@ t.test('one host, two data threads: what fails is started again with its state f
     inject(cluster, host!.name, 'data-0', { kind: 'throw', times: 1 })
     await until('a vnode has crashed and runs again', async () => {
       await Promise.all(keys.slice(0, 20).map(key => bucket.get(key, { timeoutMs: 500 }).catch(() => undefined)))
-      return (await actors()).some(actor => actor.kind === 'vnode' && actor.restarts === 1 && actor.last_crash?.error.includes('injected') === true)
+      return (await actors()).some(
+        actor => actor.kind === 'vnode' && actor.restarts === 1 && actor.last_crash?.error.includes('injected') === true
+      )
     })
     const crashed = (await actors()).filter(actor => actor.kind === 'vnode' && actor.restarts > 0)
     t.equal(crashed.length, 1, 'it alone')
@@ -57,19 +59,38 @@ t.test('one host, two data threads: what fails is started again with its state f
     ['block', 'a thread whose event loop stands still']
   ] as const) {
     await t.test(`${what} is replaced, the other thread serves on, and I6: its vnodes mint under a new epoch`, async t => {
-      const restarts = async (): Promise<number> => (await actors()).find(actor => actor.kind === 'thread' && actor.name === 'data-1')?.restarts ?? 0
+      const restarts = async (): Promise<number> =>
+        (await actors()).find(actor => actor.kind === 'thread' && actor.name === 'data-1')?.restarts ?? 0
       const before = await restarts()
       const dotsBefore = await dotsOf(host!.httpPort, keys)
       inject(cluster, host!.name, 'data-1', { kind })
-      await until('the other thread serves', async () => (await Promise.all(keys.map(key => bucket.get(key, { timeoutMs: 500 }).then(() => 1, () => 0)))).includes(1))
+      await until('the other thread serves', async () =>
+        (
+          await Promise.all(
+            keys.map(key =>
+              bucket.get(key, { timeoutMs: 500 }).then(
+                () => 1,
+                () => 0
+              )
+            )
+          )
+        ).includes(1)
+      )
       await until('the thread was replaced', async () => (await restarts()) > before, 60_000)
       await until('all values are there', allThere, 60_000)
       const crash = (await actors()).find(actor => actor.kind === 'thread' && actor.name === 'data-1')?.last_crash
       t.ok(crash?.error, `the tree says what it died of: ${crash?.error}`)
       await Promise.all(keys.map(async (key, index) => bucket.put(key, index, { context: (await bucket.get(key))!.context })))
       const dotsAfter = await dotsOf(host!.httpPort, keys)
-      t.same([...dotsAfter.all].filter(dot => dotsBefore.all.has(dot)), [], 'no dot is used again')
-      t.ok([...dotsAfter.epochs].some(epoch => !dotsBefore.epochs.has(epoch)), 'there is a new epoch')
+      t.same(
+        [...dotsAfter.all].filter(dot => dotsBefore.all.has(dot)),
+        [],
+        'no dot is used again'
+      )
+      t.ok(
+        [...dotsAfter.epochs].some(epoch => !dotsBefore.epochs.has(epoch)),
+        'there is a new epoch'
+      )
     })
   }
 })

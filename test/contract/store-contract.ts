@@ -1,55 +1,9 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import { isFault, type Fault } from '../../model/fault.ts'
+import { isFault } from '../../model/fault.ts'
 import { keyOf, keyOfText, type Key } from '../../model/key.ts'
-import { CorruptRecord, type Completion, type Durability, type Store } from '../../storage/store.ts'
-
-/** What the suite needs of an adapter: one disk on which stores are opened one after another. */
-export interface StoreHarness {
-  /** Open a store on the disk; the one before was closed or killed. */
-  open(): Promise<Store>
-  /** The store's process dies: nothing of it runs on, nothing is lost that was committed. */
-  kill(): Promise<void>
-  /** Let the disk take no more. */
-  setFull(full: boolean): void
-  /** Wait until the store's records lie where they stay, not in memory. */
-  settled(store: Store): Promise<void>
-  /** Flip a bit of the stored record; call `settled` before. */
-  corrupt(partition: number, key: Key): Promise<void>
-  end(): Promise<void>
-}
-
-/** Records how one write ended. */
-export class Outcome implements Completion {
-  fault: Fault | undefined
-  calls = 0
-  readonly #told: (outcome: Outcome) => void
-  readonly done: Promise<Outcome>
-
-  constructor() {
-    let told: (outcome: Outcome) => void = () => {}
-    this.done = new Promise((resolve) => (told = resolve))
-    this.#told = told
-  }
-
-  settled(fault: Fault | undefined): void {
-    this.calls++
-    this.fault = fault
-    this.#told(this)
-  }
-}
-
-export async function put(store: Store, partition: number, key: Key, record: Uint8Array, durability: Durability = 'committed'): Promise<Fault | undefined> {
-  const outcome = new Outcome()
-  store.write(partition, key, record, durability, outcome)
-  return (await outcome.done).fault
-}
-
-export async function drop(store: Store, partition: number, key: Key): Promise<Fault | undefined> {
-  const outcome = new Outcome()
-  store.erase(partition, key, outcome)
-  return (await outcome.done).fault
-}
+import { CorruptRecord, type Store } from '../../storage/store.ts'
+import { drop, Outcome, put, scanAll, type StoreHarness } from './store-harness.ts'
 
 function bytes(text: string): Buffer {
   return Buffer.from(text)
@@ -59,24 +13,12 @@ function text(record: Uint8Array | undefined): string | undefined {
   return record === undefined ? undefined : Buffer.from(record).toString()
 }
 
-/** All pages of a partition, `pairsMax` at a time. */
-export function scanAll(store: Store, partition: number, pairsMax: number): [Key, string][] {
-  const pairs: [Key, string][] = []
-  let after: Key | undefined
-  for (;;) {
-    const page = store.scan(partition, after, pairsMax)
-    for (const pair of page.pairs) pairs.push([pair.key, Buffer.from(pair.record).toString('latin1')])
-    if (page.next === undefined) return pairs
-    after = page.next
-  }
-}
-
 const a = keyOfText('b', 'a')
 
 /** What every store promises. @param newHarness a fresh, empty disk */
 export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>): void {
   const withStore = (name: string, body: (t: Test, store: Store, harness: StoreHarness) => Promise<void>): void => {
-    void t.test(name, async (t) => {
+    void t.test(name, async t => {
       const harness = await newHarness()
       try {
         await body(t, await harness.open(), harness)
@@ -113,15 +55,24 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
       const outcome = new Outcome()
       outcomes.push(outcome)
       writes.push(outcome.done.then(() => order.push(number)))
-      store.write(number % 7, keyOfText('b', `k${number % 50}`), bytes(String(number)), number % 2 === 0 ? 'flushed' : 'committed', outcome)
+      store.write(
+        number % 7,
+        keyOfText('b', `k${number % 50}`),
+        bytes(String(number)),
+        number % 2 === 0 ? 'flushed' : 'committed',
+        outcome
+      )
       if (number % 90 === 0) await new Promise(setImmediate)
     }
     await Promise.all(writes)
     for (const rest of [0, 1]) {
-      const ofOneKind = order.filter((number) => number % 2 === rest)
-      t.same(ofOneKind, [...ofOneKind].sort((x, y) => x - y))
+      const ofOneKind = order.filter(number => number % 2 === rest)
+      t.same(
+        ofOneKind,
+        [...ofOneKind].sort((x, y) => x - y)
+      )
     }
-    t.ok(outcomes.every((outcome) => outcome.calls === 1 && outcome.fault === undefined))
+    t.ok(outcomes.every(outcome => outcome.calls === 1 && outcome.fault === undefined))
   })
 
   withStore('a key that is written over while it is being flushed holds the newest record', async (t, store, harness) => {
@@ -178,7 +129,8 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
       expected.set(fresh, `f${number}`)
     }
     const inOrder = [...expected].sort(([x], [y]) => (x < y ? -1 : 1))
-    for (const pairsMax of [1, 7, 1000]) t.same(scanAll(store, 9, pairsMax), inOrder, `before they are settled, ${pairsMax} to a page`)
+    for (const pairsMax of [1, 7, 1000])
+      t.same(scanAll(store, 9, pairsMax), inOrder, `before they are settled, ${pairsMax} to a page`)
     await Promise.all(writes)
     await harness.settled(store)
     t.same(scanAll(store, 9, 13), inOrder, 'and when all lie on the disk')
@@ -186,9 +138,18 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
   })
 
   withStore('keys are any bytes, up to 512 of them', async (t, store, harness) => {
-    const keys = [[0], [0, 0], [0, 1], [127], [128], [255], [255, 0], [255, 255], new Array<number>(512).fill(255), new Array<number>(512).fill(0)].map(
-      (key) => keyOf('bucket', Uint8Array.from(key))
-    )
+    const keys = [
+      [0],
+      [0, 0],
+      [0, 1],
+      [127],
+      [128],
+      [255],
+      [255, 0],
+      [255, 255],
+      new Array<number>(512).fill(255),
+      new Array<number>(512).fill(0)
+    ].map(key => keyOf('bucket', Uint8Array.from(key)))
     keys.push(keyOf('c'.repeat(64), new Uint8Array(512).fill(1)))
     for (const [number, key] of keys.entries()) await put(store, 2, key, bytes(String(number)))
     const inOrder = keys.map((key, number) => [key, String(number)] as [Key, string]).sort(([x], [y]) => (x < y ? -1 : 1))
@@ -200,9 +161,10 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
 
   withStore('records of 0 bytes to 512 KB come back byte for byte', async (t, store, harness) => {
     const sizes = [0, 1, 100, 1023, 1024, 4096, 10_240, 65_536, 524_288, 700_000]
-    const records = sizes.map((size) => Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + size) & 0xff)))
+    const records = sizes.map(size => Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + size) & 0xff)))
     await Promise.all(records.map((record, at) => put(store, 5, keyOfText('b', String(at)), record, 'flushed')))
-    const differing = (): number[] => sizes.filter((_, at) => !records[at]!.equals(store.read(5, keyOfText('b', String(at))) ?? Buffer.from('missing')))
+    const differing = (): number[] =>
+      sizes.filter((_, at) => !records[at]!.equals(store.read(5, keyOfText('b', String(at))) ?? Buffer.from('missing')))
     t.same(differing(), [], 'in memory')
     await harness.settled(store)
     t.same(differing(), [], 'on the disk')
@@ -239,33 +201,36 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
     )
   })
 
-  withStore('I3: a full disk refuses writes and leaves no trace of them, reads live, and writes resume', async (t, store, harness) => {
-    await put(store, 1, a, bytes('old'), 'flushed')
-    harness.setFull(true)
-    const outcomes = ['x', 'y', 'z'].map((value) => {
-      const outcome = new Outcome()
-      store.write(1, value === 'z' ? keyOfText('b', 'other') : a, bytes(value), 'flushed', outcome)
-      return outcome
-    })
-    t.equal(text(store.read(1, a)), 'y', 'it is read until it is refused')
-    for (const outcome of outcomes) {
-      const { fault, calls } = await outcome.done
-      t.ok(isFault(fault) && fault.code === 'storage_full', fault?.detail ?? 'no fault')
-      t.equal(calls, 1)
+  withStore(
+    'I3: a full disk refuses writes and leaves no trace of them, reads live, and writes resume',
+    async (t, store, harness) => {
+      await put(store, 1, a, bytes('old'), 'flushed')
+      harness.setFull(true)
+      const outcomes = ['x', 'y', 'z'].map(value => {
+        const outcome = new Outcome()
+        store.write(1, value === 'z' ? keyOfText('b', 'other') : a, bytes(value), 'flushed', outcome)
+        return outcome
+      })
+      t.equal(text(store.read(1, a)), 'y', 'it is read until it is refused')
+      for (const outcome of outcomes) {
+        const { fault, calls } = await outcome.done
+        t.ok(isFault(fault) && fault.code === 'storage_full', fault?.detail ?? 'no fault')
+        t.equal(calls, 1)
+      }
+      t.equal(text(store.read(1, a)), 'old', 'the refused writes are not read')
+      t.same(scanAll(store, 1, 10), [[a, 'old']])
+      t.equal((await put(store, 1, a, bytes('again')))?.code, 'storage_full', 'the disk is still full')
+      harness.setFull(false)
+      t.equal(await put(store, 1, a, bytes('new'), 'flushed'), undefined)
+      t.equal(text(store.read(1, a)), 'new')
+      await harness.kill()
+      const again = await harness.open()
+      t.same(scanAll(again, 1, 10), [[a, 'new']], 'nor after a crash')
     }
-    t.equal(text(store.read(1, a)), 'old', 'the refused writes are not read')
-    t.same(scanAll(store, 1, 10), [[a, 'old']])
-    t.equal((await put(store, 1, a, bytes('again')))?.code, 'storage_full', 'the disk is still full')
-    harness.setFull(false)
-    t.equal(await put(store, 1, a, bytes('new'), 'flushed'), undefined)
-    t.equal(text(store.read(1, a)), 'new')
-    await harness.kill()
-    const again = await harness.open()
-    t.same(scanAll(again, 1, 10), [[a, 'new']], 'nor after a crash')
-  })
+  )
 
   withStore('I4: a corrupt record is an error of its key alone, and a scan names it', async (t, store, harness) => {
-    const keys = ['a', 'b', 'c'].map((key) => keyOfText('b', key))
+    const keys = ['a', 'b', 'c'].map(key => keyOfText('b', key))
     for (const key of keys) await put(store, 1, key, bytes(`value of ${key}`))
     await harness.settled(store)
     await harness.corrupt(1, keys[1]!)
@@ -279,7 +244,7 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
     const page = store.scan(1, undefined, 10)
     t.same(page.corrupt, [keys[1]])
     t.same(
-      page.pairs.map((pair) => pair.key),
+      page.pairs.map(pair => pair.key),
       [keys[0], keys[2]]
     )
     t.ok(store.figures().corruptRecords >= 2)
@@ -299,18 +264,29 @@ export function storeContract(t: Test, newHarness: () => Promise<StoreHarness>):
     t.equal(figures.corruptRecords, 0)
   })
 
-  void t.test('any history of writes, erasures, ends and deaths reads as a map does', async (t) => {
+  void t.test('any history of writes, erasures, ends and deaths reads as a map does', async t => {
     const key = fc.integer({ min: 0, max: 12 })
     const step = fc.oneof(
-      { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), key, partition: fc.integer({ min: 0, max: 2 }), size: fc.integer({ min: 0, max: 900 }) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('erase' as const), key, partition: fc.integer({ min: 0, max: 2 }) }) },
+      {
+        weight: 8,
+        arbitrary: fc.record({
+          kind: fc.constant('write' as const),
+          key,
+          partition: fc.integer({ min: 0, max: 2 }),
+          size: fc.integer({ min: 0, max: 900 })
+        })
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('erase' as const), key, partition: fc.integer({ min: 0, max: 2 }) })
+      },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('kill' as const) }) }
     )
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
         const harness = await newHarness()
         try {
           await follow(harness, steps)
@@ -344,7 +320,8 @@ async function follow(harness: StoreHarness, steps: readonly Step[]): Promise<vo
       if (JSON.stringify(scanned) !== JSON.stringify(expected)) {
         throw new Error(`partition ${partition} holds ${JSON.stringify(scanned)}, expected ${JSON.stringify(expected)}`)
       }
-      for (const [key, value] of pairs) if (Buffer.from(store.read(partition, key) ?? []).toString('latin1') !== value) throw new Error(`${key} differs`)
+      for (const [key, value] of pairs)
+        if (Buffer.from(store.read(partition, key) ?? []).toString('latin1') !== value) throw new Error(`${key} differs`)
     }
   }
   for (const [number, step] of steps.entries()) {

@@ -2,10 +2,10 @@ import t from 'tap'
 import { LmdbHarness } from '../storage/lmdb-harness.ts'
 import { storeContract } from './store-contract.ts'
 
-void t.test('small segments, sealed soon: records pass through log, memory table and LMDB', async (t) => {
+void t.test('small segments, sealed soon: records pass through log, memory table and LMDB', async t => {
   storeContract(t, async () => new LmdbHarness({ segmentBytes: 4_096, batchBytesMax: 2_048, sealAfterMs: 15, lazyFlushMs: 10 }))
 })
 
-void t.test('the usual segments, sealed after a tenth of a second', async (t) => {
+void t.test('the usual segments, sealed after a tenth of a second', async t => {
   storeContract(t, async () => new LmdbHarness({ sealAfterMs: 100 }))
 })

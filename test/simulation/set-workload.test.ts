@@ -22,13 +22,28 @@ interface Outcome {
 }
 
 /** Reads every key from every host at R = N, one answer each. */
-const reader: Behaviour<Map<Key, string[]>, GetReply & { kind: string }, { readonly hosts: readonly string[] }, Map<Key, string[]>> = {
+const reader: Behaviour<
+  Map<Key, string[]>,
+  GetReply & { kind: string },
+  { readonly hosts: readonly string[] },
+  Map<Key, string[]>
+> = {
   kind: 'reader',
   start({ hosts }, context) {
     for (let index = 0; index < keys; index++) {
       for (const host of hosts) {
         const to = { address: addressOf(threadAddressOf(host, 'data-0'), 'coordinator'), correlation: 0, incarnation: 0 }
-        context.send(to, { kind: 'get', key: keyOfWorkload(index), options: { level: 'all' }, hops: 0, replyTo: context.replyRef(index) } as never, 2_000)
+        context.send(
+          to,
+          {
+            kind: 'get',
+            key: keyOfWorkload(index),
+            options: { level: 'all' },
+            hops: 0,
+            replyTo: context.replyRef(index)
+          } as never,
+          2_000
+        )
       }
     }
     return context.resources
@@ -49,7 +64,10 @@ interface Faults {
 }
 
 const calm: Faults = { weather: { delayMinMs: 0.1, delayMaxMs: 20, reordering: 0.3 }, kills: false }
-const rough: Faults = { weather: { delayMinMs: 0.1, delayMaxMs: 20, reordering: 0.3, loss: 0.02, duplication: 0.02 }, kills: true }
+const rough: Faults = {
+  weather: { delayMinMs: 0.1, delayMaxMs: 20, reordering: 0.3, loss: 0.02, duplication: 0.02 },
+  kills: true
+}
 
 function killOneAfterTheOther(cluster: SimulatedCluster): void {
   const chance = cluster.random.fork('kills')
@@ -79,7 +97,13 @@ function run(seed: number, { weather, kills }: Faults): Outcome {
   cluster.clock.run(30_000)
   const violations = ledger.check(finals)
   if (finals.size !== keys) violations.push(`only ${finals.size} of ${keys} keys could be read at R = N`)
-  return { trace: cluster.traceHash, events: cluster.clock.events, violations, acknowledged: ledger.acknowledgements, crashes: cluster.crashes.map(crash => `${crash.actor}: ${crash.error}`) }
+  return {
+    trace: cluster.traceHash,
+    events: cluster.clock.events,
+    violations,
+    acknowledged: ledger.acknowledgements,
+    crashes: cluster.crashes.map(crash => `${crash.actor}: ${crash.error}`)
+  }
 }
 
 function sweep(t: Test, count: number, faults: Faults): void {
@@ -90,16 +114,21 @@ function sweep(t: Test, count: number, faults: Faults): void {
     acknowledged += outcome.acknowledged
     events += outcome.events
     if (outcome.violations.length > 0) {
-      t.fail(`seed ${seed}; replay with CARILLON_SIMULATION_SEEDS=1 CARILLON_SIMULATION_FIRST_SEED=${seed}`, { violations: outcome.violations })
+      t.fail(`seed ${seed}; replay with CARILLON_SIMULATION_SEEDS=1 CARILLON_SIMULATION_FIRST_SEED=${seed}`, {
+        violations: outcome.violations
+      })
     }
     if (outcome.crashes.length > 0) t.fail(`seed ${seed}: actors crashed`, { crashes: outcome.crashes })
   }
   t.ok(acknowledged > count * 30, `${acknowledged} writes were acknowledged in ${events} events`)
 }
 
-t.test(`I5, I7: 3 hosts, messages delayed and reordered, ${seeds} seeds: no acknowledged value is lost, none stands beside what replaced it`, async t => {
-  sweep(t, seeds, calm)
-})
+t.test(
+  `I5, I7: 3 hosts, messages delayed and reordered, ${seeds} seeds: no acknowledged value is lost, none stands beside what replaced it`,
+  async t => {
+    sweep(t, seeds, calm)
+  }
+)
 
 t.test('I5, I6, I7: 3 hosts, messages lost and doubled too, hosts killed and cut from power: the same holds', async t => {
   sweep(t, Math.ceil(seeds / 4), rough)

@@ -49,12 +49,15 @@ export class Ledger {
     for (const value of this.#acknowledged) {
       const key = this.#key.get(value) as Key
       const present = finals.get(key) ?? []
-      if (!present.includes(value) && !this.#history(present).has(value)) violations.push(`I5: ${value} of ${key} was acknowledged and is lost`)
+      if (!present.includes(value) && !this.#history(present).has(value))
+        violations.push(`I5: ${value} of ${key} was acknowledged and is lost`)
     }
     for (const [key, present] of finals) {
       const replaced = this.#history(present)
-      for (const value of present) if (replaced.has(value)) violations.push(`I7: ${value} of ${key} is beside a value whose writer had seen it`)
-      for (const value of present) if (this.#key.get(value) !== key) violations.push(`I6: ${value} appears under ${key}, where nobody wrote it`)
+      for (const value of present)
+        if (replaced.has(value)) violations.push(`I7: ${value} of ${key} is beside a value whose writer had seen it`)
+      for (const value of present)
+        if (this.#key.get(value) !== key) violations.push(`I6: ${value} appears under ${key}, where nobody wrote it`)
     }
     return violations
   }
@@ -129,7 +132,11 @@ function ask(state: ClientState, message: CoordinatorMessage, context: ClientCon
   const { hosts, threads } = state.args
   const host = hosts[Math.floor(context.random() * hosts.length)] as string
   const thread = `data-${Math.floor(context.random() * threads)}`
-  const to: Ref<CoordinatorMessage> = { address: addressOf(threadAddressOf(host, thread), 'coordinator'), correlation: 0, incarnation: 0 }
+  const to: Ref<CoordinatorMessage> = {
+    address: addressOf(threadAddressOf(host, thread), 'coordinator'),
+    correlation: 0,
+    incarnation: 0
+  }
   context.send(to, message, 2_000)
   context.after(patienceMs, { kind: 'give-up', operation: state.operation })
 }
@@ -141,7 +148,19 @@ function put(state: ClientState, seen: CausalContext | undefined, values: readon
   const value = Buffer.from(state.value)
   ask(
     state,
-    { kind: 'put', key: state.key, value, contentType: '', context: seen, mode: 'put', ifMatch: '', ttlSeconds: 0, options: {}, hops: 0, replyTo },
+    {
+      kind: 'put',
+      key: state.key,
+      value,
+      contentType: '',
+      context: seen,
+      mode: 'put',
+      ifMatch: '',
+      ttlSeconds: 0,
+      options: {},
+      hops: 0,
+      replyTo
+    },
     context
   )
 }

@@ -66,7 +66,15 @@ export class SimulatedCluster {
       ...(options.weather === undefined ? {} : { weather: options.weather })
     })
     for (let index = 0; index < options.hosts; index++) {
-      this.machines.push({ name: `h${index + 1}`, uid: 1000 + index, disk: new VirtualDisk(), saved: undefined, epochs: 0, starts: 0, running: undefined })
+      this.machines.push({
+        name: `h${index + 1}`,
+        uid: 1000 + index,
+        disk: new VirtualDisk(),
+        saved: undefined,
+        epochs: 0,
+        starts: 0,
+        running: undefined
+      })
     }
   }
 
@@ -152,7 +160,7 @@ export class SimulatedCluster {
         version: '0',
         pid: 1,
         seen: '',
-      arrived: ''
+        arrived: ''
       },
       birthShape: { partitions: this.#options.partitions ?? 16, replicas: 3 },
       joins: machine.name !== 'h1',
@@ -167,7 +175,7 @@ export class SimulatedCluster {
     }
     const system = this.#system(machine.name, 'system', clock, resources, machine.starts * 1_000_000)
     system.start(systemTree())
-    return system as ActorSystem<unknown>
+    return system
   }
 
   #startData(machine: Machine, clock: HostClock, thread: number): ActorSystem<unknown> {
@@ -175,7 +183,12 @@ export class SimulatedCluster {
     let counter = 0
     const dots: DotClock = { vnode: vnodeIdOf(machine.uid, machine.epochs), next: () => ++counter }
     const resources: StoreResources = {
-      store: new MemoryStore({ disk: machine.disk, schedule: (delayMs, work) => void clock.after(delayMs, work), commitMs: 0.2, flushMs: 1 }),
+      store: new MemoryStore({
+        disk: machine.disk,
+        schedule: (delayMs, work) => void clock.after(delayMs, work),
+        commitMs: 0.2,
+        flushMs: 1
+      }),
       dots,
       settings: {
         defaults: this.#defaults(),
@@ -188,6 +201,6 @@ export class SimulatedCluster {
     }
     const system = this.#system(machine.name, `data-${thread}`, clock, resources, machine.starts * 1_000_000)
     system.start(dataTree(undefined))
-    return system as ActorSystem<unknown>
+    return system
   }
 }

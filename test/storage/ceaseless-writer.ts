@@ -40,8 +40,14 @@ export class CeaselessWriter {
 
   #next(): void {
     const number = this.#number++
-    const completion: Completion = { settled: (fault) => this.#settled(number, fault) }
-    this.#store.write(writerPartition(number), writerKey(number), writerRecord(number), number % 3 === 0 ? 'committed' : 'flushed', completion)
+    const completion: Completion = { settled: fault => this.#settled(number, fault) }
+    this.#store.write(
+      writerPartition(number),
+      writerKey(number),
+      writerRecord(number),
+      number % 3 === 0 ? 'committed' : 'flushed',
+      completion
+    )
   }
 
   #settled(number: number, fault: Fault | undefined): void {

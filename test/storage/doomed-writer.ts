@@ -33,7 +33,9 @@ export async function writeUntilKilled(
 ): Promise<void> {
   const program = fileURLToPath(new URL('./store-process.js', import.meta.url))
   const first = acknowledged.highest + 100_000
-  const child = spawn(process.execPath, [program, directory, String(generation), String(first)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program, directory, String(generation), String(first)], {
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   let said = ''
   let rest = ''
   let timer: NodeJS.Timeout | undefined
@@ -48,7 +50,7 @@ export async function writeUntilKilled(
     rest = lines.pop()!
     for (const line of lines) acknowledged.note(Number(line))
   })
-  await new Promise((resolve) => child.on('close', resolve))
+  await new Promise(resolve => child.on('close', resolve))
   clearTimeout(timer)
   if (!isKilled) throw new Error(`the writer ended by itself: ${said.slice(0, 2_000)}`)
 }

@@ -17,19 +17,26 @@ export class FaultyFiles implements FileOperations {
     while (this.#underWay > 0) await new Promise(setImmediate)
   }
 
-  readonly open: FileOperations['open'] = (path, flags, done) => this.#run('open', (back) => diskOperations.open(path, flags, back), done)
-  readonly fdatasync: FileOperations['fdatasync'] = (fd, done) => this.#run('fdatasync', (back) => diskOperations.fdatasync(fd, back), done)
-  readonly ftruncate: FileOperations['ftruncate'] = (fd, length, done) => this.#run('ftruncate', (back) => diskOperations.ftruncate(fd, length, back), done)
-  readonly rename: FileOperations['rename'] = (from, to, done) => this.#run('rename', (back) => diskOperations.rename(from, to, back), done)
-  readonly unlink: FileOperations['unlink'] = (path, done) => this.#run('unlink', (back) => diskOperations.unlink(path, back), done)
-  readonly close: FileOperations['close'] = (fd, done) => this.#run('close', (back) => diskOperations.close(fd, back), done)
+  readonly open: FileOperations['open'] = (path, flags, done) =>
+    this.#run('open', back => diskOperations.open(path, flags, back), done)
+  readonly fdatasync: FileOperations['fdatasync'] = (fd, done) =>
+    this.#run('fdatasync', back => diskOperations.fdatasync(fd, back), done)
+  readonly ftruncate: FileOperations['ftruncate'] = (fd, length, done) =>
+    this.#run('ftruncate', back => diskOperations.ftruncate(fd, length, back), done)
+  readonly rename: FileOperations['rename'] = (from, to, done) =>
+    this.#run('rename', back => diskOperations.rename(from, to, back), done)
+  readonly unlink: FileOperations['unlink'] = (path, done) => this.#run('unlink', back => diskOperations.unlink(path, back), done)
+  readonly close: FileOperations['close'] = (fd, done) => this.#run('close', back => diskOperations.close(fd, back), done)
 
   readonly write: FileOperations['write'] = (fd, buffer, offset, length, position, done) =>
     this.#run<number>(
       'write',
-      (back) => {
+      back => {
         if (!this.full) diskOperations.write(fd, buffer, offset, length, position, back)
-        else diskOperations.write(fd, buffer, offset, length >> 1, position, () => back(errorOf('ENOSPC', 'no space left on device'), 0))
+        else
+          diskOperations.write(fd, buffer, offset, length >> 1, position, () =>
+            back(errorOf('ENOSPC', 'no space left on device'), 0)
+          )
       },
       done
     )

@@ -19,7 +19,7 @@ function optionsIn(directory: string, more: Partial<IdentityOptions> = {}): Iden
   return { directory, cluster: 'c', name: 'h', randomUint32: () => uids++, ...more }
 }
 
-void t.test('after a clean stop a thread takes up its epoch and counter again; after any other, a new epoch', async (t) => {
+void t.test('after a clean stop a thread takes up its epoch and counter again; after any other, a new epoch', async t => {
   const directory = newDirectory(t)
   const one = openIdentity(optionsIn(directory))
   t.ok(one.isNew && one.wasClean)
@@ -45,7 +45,7 @@ void t.test('after a clean stop a thread takes up its epoch and counter again; a
   t.equal(epochOf(three.takeEpoch(0).vnode), 4)
 })
 
-void t.test('a store found empty begins new epochs; a restored directory becomes another host', async (t) => {
+void t.test('a store found empty begins new epochs; a restored directory becomes another host', async t => {
   const directory = newDirectory(t)
   const one = openIdentity(optionsIn(directory))
   const epoch = one.takeEpoch(0)
@@ -59,7 +59,7 @@ void t.test('a store found empty begins new epochs; a restored directory becomes
   t.not(restored.uid, one.uid)
 })
 
-void t.test('I6: whatever way runs end, with whatever threads, no dot is minted twice', async (t) => {
+void t.test('I6: whatever way runs end, with whatever threads, no dot is minted twice', async t => {
   const run = fc.record({
     threads: fc.array(fc.record({ thread: fc.nat(3), mints: fc.nat(3) }), { maxLength: 6 }),
     clean: fc.boolean(),
@@ -67,7 +67,7 @@ void t.test('I6: whatever way runs end, with whatever threads, no dot is minted 
     restored: fc.boolean()
   })
   fc.assert(
-    fc.property(fc.array(run, { maxLength: 6 }), (runs) => {
+    fc.property(fc.array(run, { maxLength: 6 }), runs => {
       const directory = mkdtempSync(join(tmpdir(), 'carillon-identity-'))
       try {
         const minted = new Set<string>()
@@ -95,28 +95,44 @@ void t.test('I6: whatever way runs end, with whatever threads, no dot is minted 
   t.pass()
 })
 
-void t.test('a directory of another host, another cluster, or with an unreadable identity is refused', async (t) => {
+void t.test('a directory of another host, another cluster, or with an unreadable identity is refused', async t => {
   const directory = newDirectory(t)
   openIdentity(optionsIn(directory))
   t.throws(() => openIdentity(optionsIn(directory, { cluster: 'other' })), /holds the data of host h of cluster c/)
   t.throws(() => openIdentity(optionsIn(directory, { name: 'other' })), /give each host a directory/)
-  for (const content of ['', '{', 'null', '{"version":2}', '{"version":1,"uid":1,"cluster":"c","name":"h","generation":1,"clean":true,"nextEpoch":1,"epochs":{"0":{}}}']) {
+  for (const content of [
+    '',
+    '{',
+    'null',
+    '{"version":2}',
+    '{"version":1,"uid":1,"cluster":"c","name":"h","generation":1,"clean":true,"nextEpoch":1,"epochs":{"0":{}}}'
+  ]) {
     writeFileSync(join(directory, 'identity.json'), content)
     t.throws(() => openIdentity(optionsIn(directory)), /identity.json (cannot be read|is no identity)/, content)
   }
 })
 
-void t.test('a data directory is held by one live process', async (t) => {
+void t.test('a data directory is held by one live process', async t => {
   const directory = newDirectory(t)
   const lock = DirectoryLock.take(directory)
   t.throws(() => DirectoryLock.take(directory), /is in use by this very process/)
   const path = join(directory, 'lock')
   const own = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; started: string }
   lock.release()
-  const parent = { ...own, pid: process.ppid, started: readFileSync(`/proc/${process.ppid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19]! }
+  const parent = {
+    ...own,
+    pid: process.ppid,
+    started: readFileSync(`/proc/${process.ppid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19]!
+  }
   writeFileSync(path, JSON.stringify(parent))
   t.throws(() => DirectoryLock.take(directory), new RegExp(`in use by process ${process.ppid}`))
-  for (const dead of [JSON.stringify({ ...own, pid: 4_000_000 }), JSON.stringify({ ...own, started: '1' }), JSON.stringify({ ...parent, started: '1' }), 'nonsense', '']) {
+  for (const dead of [
+    JSON.stringify({ ...own, pid: 4_000_000 }),
+    JSON.stringify({ ...own, started: '1' }),
+    JSON.stringify({ ...parent, started: '1' }),
+    'nonsense',
+    ''
+  ]) {
     writeFileSync(path, dead)
     DirectoryLock.take(directory).release()
   }

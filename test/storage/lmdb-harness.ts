@@ -13,14 +13,14 @@ import {
 } from '../../storage/table-writer-protocol.ts'
 import { startTableWriter, type TableWriter } from '../../storage/table-writer.ts'
 import { openTableForWriting, tablePrefix } from '../../storage/table.ts'
-import type { StoreHarness } from '../contract/store-contract.ts'
+import type { StoreHarness } from '../contract/store-harness.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
 /** Both ends of the way to a table writer in the same thread; replies come in a later turn, as over a port. */
 export function tableWriterOf(writer: TableWriter): TableWriterClient {
   let listener: (reply: TableWriterReply) => void = () => {}
   return connectTableWriter({
-    postMessage: (message) => writer.handle(message as TableWriterRequest, (reply) => setImmediate(() => listener(reply))),
+    postMessage: message => writer.handle(message as TableWriterRequest, reply => setImmediate(() => listener(reply))),
     on: (_event, added) => (listener = added)
   })
 }
@@ -74,7 +74,7 @@ export class LmdbHarness implements StoreHarness {
     const until = Date.now() + 10_000
     while (store.figures().memoryTablePairs > 0) {
       if (Date.now() > until) throw new Error(`the memory table still holds ${store.figures().memoryTablePairs} pairs`)
-      await new Promise((resolve) => setTimeout(resolve, 2))
+      await new Promise(resolve => setTimeout(resolve, 2))
     }
   }
 

@@ -4,10 +4,10 @@ import { LmdbStore } from '../../storage/lmdb-store.ts'
 import { frameRecord, recordHeaderBytes } from '../../storage/record.ts'
 import type { TableWriterPort } from '../../storage/table-writer-protocol.ts'
 import { openTableForWriting, tablePrefix } from '../../storage/table.ts'
-import { Outcome, put, scanAll } from '../contract/store-contract.ts'
+import { Outcome, put, scanAll } from '../contract/store-harness.ts'
 import { LmdbHarness } from './lmdb-harness.ts'
 
-void t.test('while segments move from memory to the table, no read and no scan ever misses or goes back', async (t) => {
+void t.test('while segments move from memory to the table, no read and no scan ever misses or goes back', async t => {
   const harness = new LmdbHarness({ segmentBytes: 3_000, sealAfterMs: 5 })
   t.teardown(() => harness.end())
   const store = await harness.open()
@@ -45,31 +45,34 @@ void t.test('while segments move from memory to the table, no read and no scan e
   t.equal(await put(store, 2, keys[0]!, Buffer.from('end')), undefined)
 })
 
-void t.test('a read that looked at the table just before the segment arrived there finds the pair when memory forgets it', async (t) => {
-  const harness = new LmdbHarness()
-  t.teardown(() => harness.end())
-  await (await harness.open()).close()
-  const table = openTableForWriting(harness.directory)
-  type Told = Parameters<TableWriterPort['seal']>[2]
-  let sealed: (told: Told) => void = () => {}
-  const isSealed = new Promise<Told>((resolve) => (sealed = resolve))
-  const tableWriter: TableWriterPort = { seal: (_segment, _recycle, told) => sealed(told) }
-  const store = LmdbStore.open({ directory: harness.directory, thread: 1, generation: 1, tableWriter, sealAfterMs: 5 })
-  const key = keyOfText('b', 'moving')
-  const record = Buffer.from('record')
-  await put(store, 1, key, record)
-  // The store's own timers do not keep a process alive.
-  const alive = setInterval(() => {}, 1_000)
-  const told = await isSealed
-  clearInterval(alive)
-  // In one turn, so that nothing else renews the view of the table.
-  store.read(1, keyOfText('b', 'other'))
-  const framed = Buffer.alloc(recordHeaderBytes + record.length)
-  frameRecord(framed, 0, 1, key, record)
-  table.putSync(tablePrefix(1) + key, framed)
-  told(undefined, undefined)
-  t.equal(store.figures().memoryTablePairs, 0)
-  t.same(store.read(1, key), record)
-  await store.close()
-  await table.close()
-})
+void t.test(
+  'a read that looked at the table just before the segment arrived there finds the pair when memory forgets it',
+  async t => {
+    const harness = new LmdbHarness()
+    t.teardown(() => harness.end())
+    await (await harness.open()).close()
+    const table = openTableForWriting(harness.directory)
+    type Told = Parameters<TableWriterPort['seal']>[2]
+    let sealed: (told: Told) => void = () => {}
+    const isSealed = new Promise<Told>(resolve => (sealed = resolve))
+    const tableWriter: TableWriterPort = { seal: (_segment, _recycle, told) => sealed(told) }
+    const store = LmdbStore.open({ directory: harness.directory, thread: 1, generation: 1, tableWriter, sealAfterMs: 5 })
+    const key = keyOfText('b', 'moving')
+    const record = Buffer.from('record')
+    await put(store, 1, key, record)
+    // The store's own timers do not keep a process alive.
+    const alive = setInterval(() => {}, 1_000)
+    const told = await isSealed
+    clearInterval(alive)
+    // In one turn, so that nothing else renews the view of the table.
+    store.read(1, keyOfText('b', 'other'))
+    const framed = Buffer.alloc(recordHeaderBytes + record.length)
+    frameRecord(framed, 0, 1, key, record)
+    table.putSync(tablePrefix(1) + key, framed)
+    told(undefined, undefined)
+    t.equal(store.figures().memoryTablePairs, 0)
+    t.same(store.read(1, key), record)
+    await store.close()
+    await table.close()
+  }
+)

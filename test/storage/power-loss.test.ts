@@ -31,37 +31,41 @@ function obstacle(): string | undefined {
 }
 
 const skip = obstacle()
-void t.test(`I1: ${rounds} times the power fails under load, and what was acknowledged as flushed is on the disk`, { timeout: rounds * 20_000, ...(skip === undefined ? {} : { skip }) }, async (t) => {
-  const base = mkdtempSync(join(tmpdir(), 'carillon-power-'))
-  const [image, mount] = [join(base, 'image'), join(base, 'mount')]
-  const directory = join(mount, 'data')
-  mkdirSync(mount)
-  execFileSync('truncate', ['-s', '300M', image])
-  execFileSync('mkfs.ext4', ['-q', image])
-  const mountImage = (): Buffer => execFileSync('mount', ['-o', 'loop', image, mount])
-  mountImage()
-  t.teardown(() => {
-    execFileSync('umount', ['-l', mount])
-    rmSync(base, { recursive: true, force: true })
-  })
-  const acknowledged = new Acknowledged()
-  let recovered = 0
-  for (let round = 1; round <= rounds; round++) {
-    await writeUntilKilled(directory, round, Math.floor(Math.random() * 400), acknowledged, (child) => {
-      execFileSync('python3', ['-c', shutDown, mount])
-      child.kill('SIGKILL')
-    })
-    execFileSync('umount', [mount])
+void t.test(
+  `I1: ${rounds} times the power fails under load, and what was acknowledged as flushed is on the disk`,
+  { timeout: rounds * 20_000, ...(skip === undefined ? {} : { skip }) },
+  async t => {
+    const base = mkdtempSync(join(tmpdir(), 'carillon-power-'))
+    const [image, mount] = [join(base, 'image'), join(base, 'mount')]
+    const directory = join(mount, 'data')
+    mkdirSync(mount)
+    execFileSync('truncate', ['-s', '300M', image])
+    execFileSync('mkfs.ext4', ['-q', image])
+    const mountImage = (): Buffer => execFileSync('mount', ['-o', 'loop', image, mount])
     mountImage()
-    const { writer, report } = await startTableWriter({ directory })
-    recovered += report.segments
-    t.same(report.damage, [], 'nothing but torn tails')
-    const store = LmdbStore.open({ directory, thread: 0, generation: round, tableWriter: tableWriterOf(writer) })
-    const pairs = verifyWrites(store, acknowledged.flushed)
-    t.ok(pairs >= acknowledged.flushed.size)
-    await store.close()
-    await writer.close()
+    t.teardown(() => {
+      execFileSync('umount', ['-l', mount])
+      rmSync(base, { recursive: true, force: true })
+    })
+    const acknowledged = new Acknowledged()
+    let recovered = 0
+    for (let round = 1; round <= rounds; round++) {
+      await writeUntilKilled(directory, round, Math.floor(Math.random() * 400), acknowledged, child => {
+        execFileSync('python3', ['-c', shutDown, mount])
+        child.kill('SIGKILL')
+      })
+      execFileSync('umount', [mount])
+      mountImage()
+      const { writer, report } = await startTableWriter({ directory })
+      recovered += report.segments
+      t.same(report.damage, [], 'nothing but torn tails')
+      const store = LmdbStore.open({ directory, thread: 0, generation: round, tableWriter: tableWriterOf(writer) })
+      const pairs = verifyWrites(store, acknowledged.flushed)
+      t.ok(pairs >= acknowledged.flushed.size)
+      await store.close()
+      await writer.close()
+    }
+    t.comment(`${acknowledged.flushed.size} keys, up to number ${acknowledged.highest}, ${recovered} segments recovered`)
+    t.ok(recovered > 0)
   }
-  t.comment(`${acknowledged.flushed.size} keys, up to number ${acknowledged.highest}, ${recovered} segments recovered`)
-  t.ok(recovered > 0)
-})
+)

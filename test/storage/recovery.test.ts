@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -21,7 +33,7 @@ import {
 } from '../../storage/log-segment.ts'
 import { tableDamage, walkTable } from '../../storage/table-check.ts'
 import { startTableWriter } from '../../storage/table-writer.ts'
-import { put, scanAll } from '../contract/store-contract.ts'
+import { put, scanAll } from '../contract/store-harness.ts'
 import { LmdbHarness, tableWriterOf } from './lmdb-harness.ts'
 
 type Write = readonly [key: string, value: string | undefined]
@@ -31,14 +43,19 @@ function key(name: string): Key {
 }
 
 /** A segment's file as a log would have written it, one batch for each list of writes. */
-function segment(name: SegmentName, batches: readonly (readonly Write[])[], sealed: boolean): { bytes: Buffer; starts: number[] } {
+function segment(
+  name: SegmentName,
+  batches: readonly (readonly Write[])[],
+  sealed: boolean
+): { bytes: Buffer; starts: number[] } {
   const parts = [segmentHeader(name)]
   const starts: number[] = []
   let at = parts[0]!.length
   for (const [sequence, writes] of batches.entries()) {
     const buffer = Buffer.alloc(100_000)
     let end = batchHeaderBytes
-    for (const [written, value] of writes) end = writeEntry(buffer, end, 1, key(written), value === undefined ? undefined : Buffer.from(value))
+    for (const [written, value] of writes)
+      end = writeEntry(buffer, end, 1, key(written), value === undefined ? undefined : Buffer.from(value))
     sealBatch(buffer, end, segmentSeed(name), sequence)
     parts.push(buffer.subarray(0, end))
     starts.push(at)
@@ -49,7 +66,10 @@ function segment(name: SegmentName, batches: readonly (readonly Write[])[], seal
   return { bytes: Buffer.concat(parts), starts }
 }
 
-async function recovered(t: Test, files: ReadonlyMap<SegmentName, Buffer>): Promise<{ held: Record<string, string>; report: Awaited<ReturnType<typeof startTableWriter>>['report']; left: string[] }> {
+async function recovered(
+  t: Test,
+  files: ReadonlyMap<SegmentName, Buffer>
+): Promise<{ held: Record<string, string>; report: Awaited<ReturnType<typeof startTableWriter>>['report']; left: string[] }> {
   const directory = mkdtempSync(join(tmpdir(), 'carillon-recovery-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   mkdirSync(join(directory, 'log'))
@@ -65,14 +85,54 @@ async function recovered(t: Test, files: ReadonlyMap<SegmentName, Buffer>): Prom
 const first = { generation: 1, thread: 0, number: 1 }
 const second = { generation: 1, thread: 0, number: 2 }
 
-void t.test('segments are applied by generation, thread and number; the newest write wins, an erase too', async (t) => {
+void t.test('segments are applied by generation, thread and number; the newest write wins, an erase too', async t => {
   const later = { generation: 2, thread: 0, number: 1 }
   const { held, report, left } = await recovered(
     t,
     new Map([
-      [later, segment(later, [[['a', 'newest'], ['c', undefined]]], false).bytes],
-      [second, segment(second, [[['a', 'newer'], ['b', '2']]], true).bytes],
-      [first, segment(first, [[['a', 'old'], ['c', '1']], [['b', '1'], ['b', undefined]]], true).bytes]
+      [
+        later,
+        segment(
+          later,
+          [
+            [
+              ['a', 'newest'],
+              ['c', undefined]
+            ]
+          ],
+          false
+        ).bytes
+      ],
+      [
+        second,
+        segment(
+          second,
+          [
+            [
+              ['a', 'newer'],
+              ['b', '2']
+            ]
+          ],
+          true
+        ).bytes
+      ],
+      [
+        first,
+        segment(
+          first,
+          [
+            [
+              ['a', 'old'],
+              ['c', '1']
+            ],
+            [
+              ['b', '1'],
+              ['b', undefined]
+            ]
+          ],
+          true
+        ).bytes
+      ]
     ])
   )
   t.same(held, { a: 'newest', b: '2' })
@@ -80,8 +140,15 @@ void t.test('segments are applied by generation, thread and number; the newest w
   t.same(left, [], 'the segments are deleted')
 })
 
-void t.test('a tail torn at any byte is dropped, all batches before it are kept', async (t) => {
-  const batches: Write[][] = [[['a', '1']], [['b', '2'], ['c', '3']], [['d', '4']]]
+void t.test('a tail torn at any byte is dropped, all batches before it are kept', async t => {
+  const batches: Write[][] = [
+    [['a', '1']],
+    [
+      ['b', '2'],
+      ['c', '3']
+    ],
+    [['d', '4']]
+  ]
   const { bytes, starts } = segment(first, batches, false)
   for (const cut of [starts[2]! + 1, starts[2]! + batchHeaderBytes, starts[3]! - 1]) {
     const { held, report } = await recovered(t, new Map([[first, bytes.subarray(0, cut)]]))
@@ -92,24 +159,36 @@ void t.test('a tail torn at any byte is dropped, all batches before it are kept'
   t.same(held, {}, 'a file that ends within its header held nothing')
 })
 
-void t.test('damage in the middle is reported and kept aside; the intact batches on both sides are applied', async (t) => {
+void t.test('damage in the middle is reported and kept aside; the intact batches on both sides are applied', async t => {
   const { bytes, starts } = segment(first, [[['a', '1']], [['b', '2']], [['c', '3']]], true)
   bytes[starts[1]! + batchHeaderBytes + 12]! ^= 0x40
-  const { held, report, left } = await recovered(t, new Map([[first, bytes], [second, segment(second, [[['d', '4']]], false).bytes]]))
+  const { held, report, left } = await recovered(
+    t,
+    new Map([
+      [first, bytes],
+      [second, segment(second, [[['d', '4']]], false).bytes]
+    ])
+  )
   t.same(held, { a: '1', c: '3', d: '4' })
   t.equal(report.damage.length, 1)
   t.match(report.damage[0], /damaged from byte \d+ to \d+/)
   t.same(left, [`${segmentFile(first)}.damaged`])
 })
 
-void t.test('a sealed segment that lost its end is reported, since others follow it', async (t) => {
+void t.test('a sealed segment that lost its end is reported, since others follow it', async t => {
   const { bytes, starts } = segment(first, [[['a', '1']], [['b', '2']]], true)
-  const { held, report } = await recovered(t, new Map([[first, bytes.subarray(0, starts[1])], [second, segment(second, [[['c', '3']]], false).bytes]]))
+  const { held, report } = await recovered(
+    t,
+    new Map([
+      [first, bytes.subarray(0, starts[1])],
+      [second, segment(second, [[['c', '3']]], false).bytes]
+    ])
+  )
   t.same(held, { a: '1', c: '3' })
   t.match(report.damage, [/its end is missing/])
 })
 
-void t.test('what an earlier segment left in a file that is written over is never taken for the present one', async (t) => {
+void t.test('what an earlier segment left in a file that is written over is never taken for the present one', async t => {
   const old = segment(first, [[['a', 'old']], [['b', 'old']], [['c', 'old']]], true).bytes
   const fresh = segment(second, [[['a', 'new']]], false).bytes
   fresh.copy(old)
@@ -119,7 +198,7 @@ void t.test('what an earlier segment left in a file that is written over is neve
   t.not(segmentSeed(first), segmentSeed(second))
 })
 
-void t.test('a header that is damaged does not hide the batches behind it', async (t) => {
+void t.test('a header that is damaged does not hide the batches behind it', async t => {
   const { bytes } = segment(first, [[['a', '1']]], false)
   bytes[5]! ^= 1
   const { held, report } = await recovered(t, new Map([[first, bytes]]))
@@ -127,33 +206,62 @@ void t.test('a header that is damaged does not hide the batches behind it', asyn
   t.match(report.damage, [/format version/])
 })
 
-void t.test('any segment with any bytes changed recovers without a crash, and never to a value that was not written', async (t) => {
-  const { bytes } = segment(first, [[['a', '1'], ['b', '2']], [['a', '3']], [['c', '4']]], true)
+void t.test('any segment with any bytes changed recovers without a crash, and never to a value that was not written', async t => {
+  const { bytes } = segment(
+    first,
+    [
+      [
+        ['a', '1'],
+        ['b', '2']
+      ],
+      [['a', '3']],
+      [['c', '4']]
+    ],
+    true
+  )
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ at: fc.nat(bytes.length - 1), flip: fc.integer({ min: 1, max: 255 }) }), { minLength: 1, maxLength: 4 }), fc.nat(bytes.length), async (changes, cut) => {
-      const damaged = Buffer.from(bytes)
-      for (const { at, flip } of changes) damaged[at]! ^= flip
-      const { held } = await recovered(t, new Map([[first, damaged.subarray(0, cut)]]))
-      const possible: Record<string, string[]> = { a: ['1', '3'], b: ['2'], c: ['4'] }
-      for (const [name, value] of Object.entries(held)) if (!possible[name]?.includes(value)) throw new Error(`${name} is ${value}`)
-    }),
+    fc.asyncProperty(
+      fc.array(fc.record({ at: fc.nat(bytes.length - 1), flip: fc.integer({ min: 1, max: 255 }) }), {
+        minLength: 1,
+        maxLength: 4
+      }),
+      fc.nat(bytes.length),
+      async (changes, cut) => {
+        const damaged = Buffer.from(bytes)
+        for (const { at, flip } of changes) damaged[at]! ^= flip
+        const { held } = await recovered(t, new Map([[first, damaged.subarray(0, cut)]]))
+        const possible: Record<string, string[]> = { a: ['1', '3'], b: ['2'], c: ['4'] }
+        for (const [name, value] of Object.entries(held))
+          if (!possible[name]?.includes(value)) throw new Error(`${name} is ${value}`)
+      }
+    ),
     { numRuns: 30 }
   )
   t.pass()
 })
 
-void t.test("a segment's name and header say the same, and a foreign header is told", async (t) => {
+void t.test("a segment's name and header say the same, and a foreign header is told", async t => {
   fc.assert(
-    fc.property(fc.record({ generation: fc.integer({ min: 1, max: 2 ** 31 }), thread: fc.nat(65_535), number: fc.integer({ min: 1, max: 10 ** 11 }) }), (name) => {
-      return JSON.stringify(segmentNameOf(segmentFile(name))) === JSON.stringify(name) && headerDamage(segmentHeader(name), name) === undefined
-    })
+    fc.property(
+      fc.record({
+        generation: fc.integer({ min: 1, max: 2 ** 31 }),
+        thread: fc.nat(65_535),
+        number: fc.integer({ min: 1, max: 10 ** 11 })
+      }),
+      name => {
+        return (
+          JSON.stringify(segmentNameOf(segmentFile(name))) === JSON.stringify(name) &&
+          headerDamage(segmentHeader(name), name) === undefined
+        )
+      }
+    )
   )
   t.match(headerDamage(segmentHeader(first), second), /names another segment/)
   t.equal(batchEnd(segment(first, [[['a', '1']]], false).bytes, 64, segmentSeed(second)), -1)
   t.equal(segmentNameOf('../x.log'), undefined)
 })
 
-void t.test('a store does not open over segments that were not recovered', async (t) => {
+void t.test('a store does not open over segments that were not recovered', async t => {
   const harness = new LmdbHarness({ sealAfterMs: 60_000 })
   t.teardown(() => harness.end())
   const store = await harness.open()
@@ -164,7 +272,7 @@ void t.test('a store does not open over segments that were not recovered', async
   t.throws(() => LmdbStore.open({ ...options, directory: join(harness.directory, 'elsewhere') }), /there is no table/)
 })
 
-void t.test('a table that is cut off, or whose meta page is gone, is told without being mapped', async (t) => {
+void t.test('a table that is cut off, or whose meta page is gone, is told without being mapped', async t => {
   const harness = new LmdbHarness({ sealAfterMs: 10 })
   t.teardown(() => harness.end())
   const store = await harness.open()
@@ -192,7 +300,13 @@ void t.test('a table that is cut off, or whose meta page is gone, is told withou
   t.equal(tableDamage(harness.directory), undefined)
 })
 
-void t.test('the check of the table runs in a process of its own', (t) => {
-  t.throws(() => execFileSync(process.execPath, [new URL('../../storage/table-walk.js', import.meta.url).pathname, '/nowhere'], { stdio: 'pipe' }), /there is no table/)
+void t.test('the check of the table runs in a process of its own', t => {
+  t.throws(
+    () =>
+      execFileSync(process.execPath, [new URL('../../storage/table-walk.js', import.meta.url).pathname, '/nowhere'], {
+        stdio: 'pipe'
+      }),
+    /there is no table/
+  )
   t.end()
 })

@@ -7,4 +7,4 @@ import { CeaselessWriter } from './ceaseless-writer.ts'
 const { directory, first, port } = workerData as { directory: string; first: number; port: MessagePort }
 const tableWriter = connectTableWriter(port)
 const store = LmdbStore.open({ directory, thread: 0, generation: 1, tableWriter, segmentBytes: 200_000, sealAfterMs: 30 })
-new CeaselessWriter(store, first, 64, (number) => parentPort!.postMessage(number))
+new CeaselessWriter(store, first, 64, number => parentPort!.postMessage(number))
