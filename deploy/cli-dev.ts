@@ -1,6 +1,8 @@
+import { Value } from '@sinclair/typebox/value'
 import type { Command } from 'commander'
 import { wholeOption } from '../api/cli/options.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
+import { hostSettingsSchema, settings } from './configuration-schema.ts'
 
 interface Flags {
   readonly hosts: number
@@ -31,8 +33,20 @@ export function define(command: Command, _terminal: Terminal): void {
       ).default(basePortDefault)
     )
     .action(async ({ hosts, data, basePort }: Flags) => {
+      const token = devToken(process.env)
       const { runDev } = await import('./dev.ts')
-      const status = await runDev({ hosts, data, basePort, token: process.env['CARILLON_DEV_TOKEN'] ?? '' })
-      if (status !== 0) throw new CommandFailure(`the local cluster ended with status ${status}`)
+      await runDev({ hosts, data, basePort, token }).catch(error => {
+        throw new CommandFailure(`the local cluster could not start: ${error instanceof Error ? error.message : String(error)}`)
+      })
     })
+}
+
+/** The hosts take it as their `token`: what they would refuse is refused here, by the name under which it was set. */
+function devToken(environment: Readonly<Record<string, string | undefined>>): string {
+  const token = environment['CARILLON_DEV_TOKEN'] ?? ''
+  const setting = settings.find(each => each.name === 'token')
+  if (!Value.Check(hostSettingsSchema.properties.token, token)) {
+    throw new CommandFailure(`CARILLON_DEV_TOKEN is not one that can be used: allowed is ${setting?.allowed}; or unset it for none`)
+  }
+  return token
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { restartWindow } from '../model/restart-window.ts'
 import { systemClock } from '../runtime/system-clock.ts'
+import { portProblem, type WantedPort } from './port-check.ts'
 
 export interface DevOptions {
   readonly hosts: number
@@ -35,6 +36,7 @@ const routeOffset = 550
 const monitorOffset = 750
 const readyMsMax = 60_000
 const readyPollMs = 50
+const askMsMax = 1_000
 const stopMsMax = 30_000
 const restartsMax = 20
 const restartsPeriodMs = 60_000
@@ -79,12 +81,15 @@ export class DevCluster {
     return this.#processes.get(name)
   }
 
-  /** Start all, and wait until each sees a quorum. @throws {Error} one does not get there */
+  /** Start all, and wait until each sees a quorum. @throws {Error} a port is taken, or a host does not get there */
   async start(): Promise<void> {
+    const taken = await portProblem(this.hosts.flatMap(portsOf))
+    if (taken !== undefined) throw new Error(`${taken}: stop what listens there, or choose other ports with --base-port`)
+    if (this.#isStopping) return
     for (const host of this.hosts) this.#launch(host)
     const deadlineMs = systemClock.now() + readyMsMax
     for (const host of this.hosts) {
-      while (!(await isReady(host))) {
+      while (!(await isReady(host, this.#processes.get(host.name)?.pid, this.#options.token))) {
         if (this.#isStopping) return
         if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
         if (systemClock.now() > deadlineMs)
@@ -139,7 +144,8 @@ export class DevCluster {
           detached: true,
           // The channel tells a host that this process is gone.
           stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-          env: { ...process.env, ...(token === '' ? {} : { CARILLON_TOKEN: token }) }
+          // The token of the local cluster is the one that was given, whatever else the environment holds.
+        env: { ...process.env, CARILLON_TOKEN: token }
         }
       )
       this.#processes.set(host.name, child)
@@ -173,46 +179,64 @@ function ended(child: ChildProcess | undefined): Promise<void> {
   })
 }
 
-async function isReady(host: DevHost): Promise<boolean> {
+function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost): WantedPort[] {
+  return [
+    { port: httpPort, use: `HTTP of ${name}` },
+    { port: natsPort, use: `NATS of ${name}` },
+    { port: routePort, use: `NATS routes of ${name}` },
+    { port: monitorPort, use: `NATS monitor of ${name}` }
+  ]
+}
+
+/** Whether it sees a quorum, and is the process that we started: someone else's host may answer on the same port. */
+async function isReady(host: DevHost, pid: number | undefined, token: string): Promise<boolean> {
+  const ask = (path: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${host.httpPort}${path}`, {
+      headers: token === '' ? {} : { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(askMsMax)
+    })
   try {
-    const response = await fetch(`http://127.0.0.1:${host.httpPort}/readyz`, { signal: AbortSignal.timeout(1_000) })
+    const response = await ask('/readyz')
     await response.arrayBuffer()
-    return response.status === 200
+    if (response.status !== 200) return false
+    const { hosts } = (await (await ask('/api/v1/cluster')).json()) as { hosts: readonly { name: string; pid: number }[] }
+    return hosts.some(each => each.name === host.name && each.pid === pid)
   } catch {
     return false
   }
 }
 
-/** `carillon dev` and `npm start`: until a signal. @returns the exit status */
-export async function runDev(given: DevGiven): Promise<number> {
+/** `carillon dev` and `npm start`: until a signal. @throws {Error} the cluster did not get ready; whatever was started is stopped */
+export async function runDev(given: DevGiven): Promise<void> {
   const options: DevOptions = { threads: 1, logLevel: 'warn', say: line => process.stdout.write(`${line}\n`), ...given }
   const cluster = new DevCluster(options)
   const startedMs = systemClock.now()
-  let asked: () => void = () => {}
+  let isSignalled = false
+  let signal: () => void = () => {}
   const signalled = new Promise<void>(resolve => {
-    asked = resolve
+    signal = () => {
+      isSignalled = true
+      resolve()
+    }
   })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, asked)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, signal)
   try {
     await Promise.race([cluster.start(), signalled])
-    const [first] = cluster.hosts
-    if (first !== undefined) {
-      options.say(
-        `Carillon runs: ${cluster.hosts.length} hosts, ready after ${((systemClock.now() - startedMs) / 1000).toFixed(1)} s, data in ${resolve(options.data)}`
-      )
-      for (const host of cluster.hosts)
-        options.say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
-      options.say(
-        `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`
-      )
-      options.say('Ctrl-C stops everything; the data stays.')
-    }
+    if (!isSignalled) tell(cluster, options, systemClock.now() - startedMs)
     await signalled
-    return 0
-  } catch (error) {
-    options.say(error instanceof Error ? error.message : String(error))
-    return 1
   } finally {
     await cluster.stop()
   }
+}
+
+function tell({ hosts }: DevCluster, { say, data, token }: DevOptions, tookMs: number): void {
+  const [first] = hosts
+  if (first === undefined) return
+  say(`Carillon runs: ${hosts.length} hosts, ready after ${(tookMs / 1000).toFixed(1)} s, data in ${resolve(data)}`)
+  for (const host of hosts) say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
+  const credentials = token === '' ? '' : " -H 'Authorization: Bearer '$CARILLON_DEV_TOKEN"
+  say(
+    `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store${credentials} -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`
+  )
+  say('Ctrl-C stops everything; the data stays.')
 }

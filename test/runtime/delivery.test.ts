@@ -185,7 +185,7 @@ t.test(
       message_kind: 'crash',
       summary: { name: 'b' }
     })
-    t.match(r.crashes[0]!.stack, /rig\.js/)
+    t.match(r.crashes[0]!.stack, /rig\.[jt]s/)
     t.end()
   }
 )
