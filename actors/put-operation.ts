@@ -203,12 +203,13 @@ export class PutOperation implements Operation {
     if (this.#verdict() === 'unmet') {
       const minted = this.#context !== undefined
       const outcome = minted ? 'indeterminate' : 'refused'
-      const isFull = this.#lastFault?.code === 'storage_full'
-      const why =
-        isFull && this.#lastFault !== undefined
+      const { code } = this.#lastFault ?? {}
+      // A disk that does not take it is what an operator has to know; else hosts are missing.
+      const why: Fault =
+        this.#lastFault !== undefined && (code === 'storage_full' || code === 'storage_failed')
           ? { ...this.#lastFault, outcome, needed: plan.needed, answered: this.#stored() }
           : quorumFault(this.#what(), plan.needed, this.#stored(), plan.set, outcome)
-      return this.#refuse(why as Fault, state, context)
+      return this.#refuse(why, state, context)
     }
     this.#isAnswered = true
     const epoch = state.ring?.view.epoch ?? ''

@@ -1,12 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 import type { NatsBinary } from './nats-binary.ts'
 import { type Credentials, type NatsConfig, natsConfigText, type NatsPorts } from './nats-config.ts'
 
+/**
+ * Batches make it lightly loaded for its messages. On few cores more of its threads only wake each other; and it makes little
+ * garbage that lasts. Together a third less CPU for each operation of the store; whoever sets these variables knows better.
+ */
+const goSettings = Object.freeze({ GOMAXPROCS: String(Math.max(1, availableParallelism() >> 2)), GOGC: '200' })
 const readyMsMax = 10_000
 const readyPollMs = 5
 const reloadMsMax = 5_000
@@ -206,7 +212,8 @@ function launch(binary: string, configFile: string, portsAsked: NatsPorts, onLog
   // in a session of its own: Ctrl-C is for the host, which ends the server when it is done with it
   const child = spawn('/bin/sh', ['-c', startScript, binary, configFile], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    detached: true
+    detached: true,
+    env: { ...goSettings, ...process.env }
   })
   const tether = child.stdio[3] as Writable
   tether.on('error', () => {})

@@ -46,7 +46,9 @@ function devToken(environment: Readonly<Record<string, string | undefined>>): st
   const token = environment['CARILLON_DEV_TOKEN'] ?? ''
   const setting = settings.find(each => each.name === 'token')
   if (!Value.Check(hostSettingsSchema.properties.token, token)) {
-    throw new CommandFailure(`CARILLON_DEV_TOKEN is not one that can be used: allowed is ${setting?.allowed}; or unset it for none`)
+    throw new CommandFailure(
+      `CARILLON_DEV_TOKEN is not one that can be used: allowed is ${setting?.allowed}; or unset it for none`
+    )
   }
   return token
 }

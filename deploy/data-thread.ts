@@ -16,6 +16,9 @@ import { type Fault, FaultyStore } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
 import type { DataThreadSettings } from './thread-settings.ts'
 
+/** A key that is written again within this time goes to the table once; after a crash so much is read from the log. */
+const sealAfterMs = 5_000
+
 /** Owns the partitions p with p mod threads = its index: their vnodes, a coordinator, the doors for NATS clients. */
 runThread<DataThreadSettings>(async (settings, seat) => {
   const { host, index, storage: port } = settings
@@ -24,7 +27,8 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     directory: host.data,
     thread: index,
     generation: settings.generation,
-    tableWriter: connectTableWriter(port)
+    tableWriter: connectTableWriter(port),
+    sealAfterMs
   })
   const faulty = settings.takesFaults ? new FaultyStore(opened) : undefined
   const store = faulty ?? opened

@@ -145,7 +145,7 @@ export class DevCluster {
           // The channel tells a host that this process is gone.
           stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
           // The token of the local cluster is the one that was given, whatever else the environment holds.
-        env: { ...process.env, CARILLON_TOKEN: token }
+          env: { ...process.env, CARILLON_TOKEN: token }
         }
       )
       this.#processes.set(host.name, child)
@@ -233,7 +233,8 @@ function tell({ hosts }: DevCluster, { say, data, token }: DevOptions, tookMs: n
   const [first] = hosts
   if (first === undefined) return
   say(`Carillon runs: ${hosts.length} hosts, ready after ${(tookMs / 1000).toFixed(1)} s, data in ${resolve(data)}`)
-  for (const host of hosts) say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
+  for (const host of hosts)
+    say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
   const credentials = token === '' ? '' : " -H 'Authorization: Bearer '$CARILLON_DEV_TOKEN"
   say(
     `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store${credentials} -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`

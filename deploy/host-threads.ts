@@ -18,6 +18,8 @@ import {
 } from './thread-settings.ts'
 
 const closeMsMax = 20_000
+/** Most of what a request leaves behind is gone before this much has gathered, and is never copied. */
+const requestHeap = { resourceLimits: { maxYoungGenerationSizeMb: 96 } }
 /** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
 const smallHeap = { resourceLimits: { maxYoungGenerationSizeMb: 6 } }
 
@@ -78,7 +80,7 @@ export class HostThreads {
         threads: [
           thread('system', 'system-thread', () => this.#configureSystem(), smallHeap),
           ...Array.from({ length: common.threads }, (_, index) =>
-            thread(`data-${index}`, 'data-thread', () => this.#configureData(index))
+            thread(`data-${index}`, 'data-thread', () => this.#configureData(index), requestHeap)
           ),
           thread('api', 'api-thread', () => this.#configureApi(), smallHeap)
         ]

@@ -79,7 +79,7 @@ const none: QuorumOptions = Object.freeze({})
 /** The client's own options, checked. @throws {BadRequest} names the option, its value and what is allowed */
 export function readQuorum(options: ReadOptions | undefined): QuorumOptions {
   if (options === undefined) return none
-  checkNames(options, optionNames.get)
+  if (!asksQuorum(options, optionNames.get)) return none
   return {
     ...commonOf(options),
     replicas: replicasOf('r', options.r, 1),
@@ -90,7 +90,7 @@ export function readQuorum(options: ReadOptions | undefined): QuorumOptions {
 /** @throws {BadRequest} */
 export function writeQuorum(options: WriteOptions | undefined, names: readonly string[]): QuorumOptions {
   if (options === undefined) return none
-  checkNames(options, names)
+  if (!asksQuorum(options, names)) return none
   return {
     ...commonOf(options),
     replicas: replicasOf('w', options.w, 1),
@@ -124,6 +124,16 @@ export function wholeNumber(name: string, value: unknown, min: number, max: numb
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
     throw bad(name, value, `a whole number from ${min} to ${max}`)
   return value
+}
+
+/** These say nothing of the quorum; most requests have no others, and share one object. */
+const otherNames: readonly string[] = ['context', 'timeoutMs', 'ifMatch', 'create', 'ttl', 'contentType']
+
+/** @throws {BadRequest} names the first that is unknown */
+function asksQuorum(options: object, names: readonly string[]): boolean {
+  checkNames(options, names)
+  for (const name in options) if (!otherNames.includes(name)) return true
+  return false
 }
 
 /** @throws {BadRequest} names the first that is unknown */

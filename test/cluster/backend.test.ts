@@ -46,24 +46,27 @@ t.test('R6: an event-driven backend on a cluster of three hosts follows what is 
     t.ok(told.includes('alice 1'))
   })
 
-  await t.test('orders by the backend itself, over HTTP and over NATS → the totals of both backends; one id twice is one order', async t => {
-    await Promise.all(
-      Array.from({ length: 30 }, async (_, index) => {
-        const customer = customers[index % 3]!
-        if (index % 2 === 0) await writeByHttp(`http-${index}`, customer, index)
-        else {
-          await backends[index % 4 === 1 ? 0 : 1]!.place(`own-${index}`, customer, index)
-          add(customer, index)
-        }
-      })
-    )
-    const payload = JSON.stringify({ customer: 'bob', amountCents: 1_000, isCancelled: false })
-    await raw.request('carillon.kv.create.orders.nats-1', { payload, headers: { 'Content-Type': 'application/json' } })
-    add('bob', 1_000)
-    await t.rejects(first.place('own-1', 'alice', 99_999), KeyExists)
-    await until('the totals match', allTotalsMatch)
-    t.ok(told.length > 0)
-  })
+  await t.test(
+    'orders by the backend itself, over HTTP and over NATS → the totals of both backends; one id twice is one order',
+    async t => {
+      await Promise.all(
+        Array.from({ length: 30 }, async (_, index) => {
+          const customer = customers[index % 3]!
+          if (index % 2 === 0) await writeByHttp(`http-${index}`, customer, index)
+          else {
+            await backends[index % 4 === 1 ? 0 : 1]!.place(`own-${index}`, customer, index)
+            add(customer, index)
+          }
+        })
+      )
+      const payload = JSON.stringify({ customer: 'bob', amountCents: 1_000, isCancelled: false })
+      await raw.request('carillon.kv.create.orders.nats-1', { payload, headers: { 'Content-Type': 'application/json' } })
+      add('bob', 1_000)
+      await t.rejects(first.place('own-1', 'alice', 99_999), KeyExists)
+      await until('the totals match', allTotalsMatch)
+      t.ok(told.length > 0)
+    }
+  )
 
   await t.test('an order that is cancelled counts no more; one that never was → false', async t => {
     t.equal(await second.cancel('nats-1'), true)

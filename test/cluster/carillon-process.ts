@@ -21,8 +21,15 @@ export class CarillonProcess {
   readonly ended: Promise<Ending>
 
   /** @param input what stands on its standard input; undefined: nothing, at once */
-  constructor(t: Test, words: readonly string[], environment: Readonly<Record<string, string>> = {}, input?: NodeJS.ReadableStream) {
-    const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^CARILLON_(?!TEST_MARK|NATS_SERVER)/.test(name)))
+  constructor(
+    t: Test,
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    input?: NodeJS.ReadableStream
+  ) {
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^CARILLON_(?!TEST_MARK|NATS_SERVER)/.test(name))
+    )
     const child = spawn(process.execPath, [carillonPath, ...words], {
       env: { ...inherited, ...environment },
       detached: true,
@@ -55,11 +62,15 @@ export class CarillonProcess {
 
   /** Waits until it has written that. @throws {Error} it ended before, or took too long */
   async says(pattern: RegExp): Promise<void> {
-    await until(`${pattern} of ${this.child.spawnargs.slice(2).join(' ')}: ${this.out}${this.err}`, () => {
-      if (pattern.test(this.out) || pattern.test(this.err)) return true
-      if (!this.isRunning) throw new Error(`it ended without saying ${pattern}: ${this.out}${this.err}`)
-      return false
-    }, 40_000)
+    await until(
+      `${pattern} of ${this.child.spawnargs.slice(2).join(' ')}: ${this.out}${this.err}`,
+      () => {
+        if (pattern.test(this.out) || pattern.test(this.err)) return true
+        if (!this.isRunning) throw new Error(`it ended without saying ${pattern}: ${this.out}${this.err}`)
+        return false
+      },
+      40_000
+    )
   }
 }
 
