@@ -1,8 +1,8 @@
 import { addressOf, type Ref } from '../bus/bus.ts'
 import type { Fault } from '../model/fault.ts'
-import type { Key } from '../model/key.ts'
+import { bucketOf, type Key } from '../model/key.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
-import type { BucketTable } from './bucket-table.ts'
+import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from './gossip-protocol.ts'
 import { preferenceOf } from './ring-index.ts'
 import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
@@ -34,6 +34,7 @@ interface Run {
 
 interface TransferState {
   view: RingView | undefined
+  table: BucketTable
   /** Epoch for which the runs were made. */
   epoch: string
   waiting: Run[]
@@ -57,7 +58,7 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
 
   start(_, context) {
     subscribe(undefined, context)
-    return { view: undefined, epoch: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
+    return { view: undefined, table: {}, epoch: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
   },
 
   receive(state, message, context) {
@@ -66,6 +67,7 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
         state.view = message.view
         return plan(state, context)
       case 'buckets':
+        state.table = message.table
         return
       case 'renew':
         return subscribe(state.view, context)
@@ -111,20 +113,32 @@ function plan(state: TransferState, context: TransferContext): void {
   state.pairs = 0
   state.waiting = []
   state.active.clear()
-  for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self)
+  const replicas = replicaCounts(view, state.table)
+  for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self, replicas)
   proceed(state, context)
 }
 
-function addRuns(state: TransferState, view: RingView, partition: number, self: number): void {
-  const present = preferenceOf(view.owners, partition, view.replicas)
-  const future = preferenceOf(view.future, partition, view.replicas)
-  if (!future.includes(self) || present.includes(self)) return
+/** Every N that some bucket has: each gives lists of its own, and so gains of its own. */
+function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> {
+  return new Set([view.replicas, ...Object.values(table).flatMap(entry => entry.properties.n ?? [])])
+}
+
+function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
+  const sources = new Set<HostView>()
+  for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
+  for (const source of sources) {
+    state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
+  }
+}
+
+function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly HostView[] {
+  const present = preferenceOf(view.owners, partition, n)
+  const future = preferenceOf(view.future, partition, n)
+  if (!future.includes(self) || present.includes(self)) return []
   const displaced = present.filter(index => !future.includes(index))
   const reachable = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? []).filter(isReachable)
   const preferred = reachable(displaced)
-  for (const source of preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)) {
-    state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
-  }
+  return preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)
 }
 
 function proceed(state: TransferState, context: TransferContext): void {
@@ -192,7 +206,14 @@ function take(state: TransferState, run: Run, page: Extract<VnodeReply, { kind: 
   for (const { key, siblings } of page.pairs) {
     context.send(
       vnodeOf(self, run.partition),
-      { kind: 'replicate', key, siblings, resolver: 'siblings', durability: 'flushed', replyTo },
+      {
+        kind: 'replicate',
+        key,
+        siblings,
+        resolver: propertiesOf(state.table, bucketOf(key), context.resources.defaults).resolver,
+        durability: 'flushed',
+        replyTo
+      },
       attemptMs
     )
   }

@@ -10,8 +10,8 @@ import { limits } from '../model/limits.ts'
 export const hostSettingsSchema = Type.Object(
   {
     name: Type.String({
-      pattern: '^(?!client$)[A-Za-z0-9_-]{1,64}$',
-      allowed: '1 to 64 of A-Z a-z 0-9 _ -, and not "client"',
+      pattern: '^(?!(client|all)$)[A-Za-z0-9_-]{1,64}$',
+      allowed: '1 to 64 of A-Z a-z 0-9 _ -, and neither "client" nor "all"',
       defaultText: "the machine's hostname",
       description: 'The host’s name, unique in its cluster. It is part of bus subjects and of the default data directory.'
     }),

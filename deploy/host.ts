@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { randomInt } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { findNatsServer } from '../bus/nats-binary.ts'
@@ -17,6 +17,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { incarnationsFrom } from '../runtime/thread-group.ts'
 import { DirectoryLock } from '../storage/directory-lock.ts'
 import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-identity.ts'
+import { tableDirectory } from '../storage/table.ts'
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
 import { clusterFileIn } from './cluster-file.ts'
@@ -73,7 +74,9 @@ export async function runHost(settings: HostSettings, log: Log = hostLog(setting
       directory: settings.data,
       cluster: settings.cluster,
       name: settings.name,
-      randomUint32: () => randomInt(2 ** 32)
+      randomUint32: () => randomInt(2 ** 32),
+      // A vnode that has lost its records must not speak for the dots it minted before.
+      storeIsEmpty: !existsSync(join(tableDirectory(settings.data), 'data.mdb'))
     })
     const host = new RunningHost(settings, log, lock, identity)
     await host.start()

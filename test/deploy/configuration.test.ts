@@ -101,7 +101,7 @@ t.test('bad values from each place → all of them, each with key, value, source
     flags: { natsPort: '70000', threads: '1.5', requestTimeoutMs: '' }
   })
   t.strictSame(problems, [
-    'CARILLON_NAME is "client": allowed is 1 to 64 of A-Z a-z 0-9 _ -, and not "client".',
+    'CARILLON_NAME is "client": allowed is 1 to 64 of A-Z a-z 0-9 _ -, and neither "client" nor "all".',
     'http.port is "seventy" (carillon.yaml): allowed is a port from 1 to 65535, or 0 for any that is free.',
     '--nats-port is 70000: allowed is a port from 1 to 65535, or 0 for any that is free.',
     'join is "here" (carillon.yaml): allowed is a list of at most 64 of HOST:ROUTEPORT.',
