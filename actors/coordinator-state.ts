@@ -5,6 +5,7 @@ import type { Counter, Histogram } from '../runtime/metrics.ts'
 import type { BucketTable } from './bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
+import type { RecentWrites } from './recent-writes.ts'
 import type { Replica, ReplicaSet, RingIndex } from './ring-index.ts'
 import type { StoreResources } from './store-resources.ts'
 import type { VnodeReply } from './vnode-protocol.ts'
@@ -18,6 +19,7 @@ export interface CoordinatorState {
   readonly operations: Map<number, Operation>
   nextOperation: number
   readonly wheel: DeadlineWheel
+  readonly recent: RecentWrites
   isTicking: boolean
   /** Where accepted writes are told; undefined where events are off. */
   readonly door: Ref | undefined

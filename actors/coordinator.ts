@@ -5,6 +5,7 @@ import { durationBounds } from '../runtime/metrics.ts'
 import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import { RecentWrites } from './recent-writes.ts'
 import { serve } from './request-service.ts'
 import { RingIndex } from './ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
@@ -19,6 +20,7 @@ export interface CoordinatorArguments {
 }
 
 const wheelSlotMs = 10
+const recentWritesMax = limits.coordinatorRequestsMax
 /** Without a reply in this time, the ring keeper is asked again. */
 const renewMs = ringLeaseMs
 
@@ -39,6 +41,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       operations: new Map(),
       nextOperation: 1,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
+      recent: new RecentWrites(recentWritesMax),
       isTicking: false,
       door:
         door === undefined || !context.resources.settings.events

@@ -100,6 +100,7 @@ function put(
   const { options } = request
   const quorum = needsOf(options, route, 'write')
   if ('code' in quorum) return refuse(request.replyTo, quorum, state, context)
+  if (!state.recent.begin(request.replyTo)) return
   const ttlSeconds = request.kind === 'put' && request.ttlSeconds > 0 ? request.ttlSeconds : properties.ttl
   const r = properties.r === 0 ? quorumOf(set.present) : properties.r
   const operation = new PutOperation({

@@ -106,10 +106,13 @@ function run(seed: number, { weather, kills }: Faults): Outcome {
   }
 }
 
+/** Seeds that once found something. 5080: a write whose message arrived twice was carried out twice. */
+const found: readonly number[] = [5080]
+
 function sweep(t: Test, count: number, faults: Faults): void {
   let acknowledged = 0
   let events = 0
-  for (let seed = firstSeed; seed < firstSeed + count; seed++) {
+  for (const seed of [...Array.from({ length: count }, (_, index) => firstSeed + index), ...found]) {
     const outcome = run(seed, faults)
     acknowledged += outcome.acknowledged
     events += outcome.events
