@@ -47,6 +47,8 @@ export interface Host {
 /** Settings by name, as `docs/configuration.md` lists them; what is left out has its default. */
 export type HostOptions = { readonly [P in SettingName]?: HostSettings[P] } & { readonly seeds?: readonly string[] }
 
+const lockMsMax = 2_000
+const lockPollMs = 50
 const natsRestartsMax = 10
 const natsRestartsPeriodMs = 60_000
 
@@ -68,7 +70,7 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
 /** A host with settings that were checked before. */
 export async function runHost(settings: HostSettings, log: Log = hostLog(settings)): Promise<RunningHost> {
   mkdirSync(settings.data, { recursive: true })
-  const lock = DirectoryLock.take(settings.data)
+  const lock = await lockOf(settings.data)
   try {
     const identity = openIdentity({
       directory: settings.data,
@@ -84,6 +86,19 @@ export async function runHost(settings: HostSettings, log: Log = hostLog(setting
   } catch (error) {
     lock.release()
     throw error
+  }
+}
+
+/** A host that was killed a moment ago may still be on its way out. */
+async function lockOf(directory: string): Promise<DirectoryLock> {
+  const deadlineMs = systemClock.now() + lockMsMax
+  for (;;) {
+    try {
+      return DirectoryLock.take(directory)
+    } catch (error) {
+      if (systemClock.now() > deadlineMs) throw error
+      await new Promise(resolve => setTimeout(resolve, lockPollMs))
+    }
   }
 }
 

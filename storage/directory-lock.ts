@@ -125,7 +125,13 @@ function isAlive(holder: Holder, self: Holder, ageMs: number): boolean {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
   }
-  return startOf(holder.pid) === holder.started
+  return startOf(holder.pid) === holder.started && !hasEnded(holder.pid)
+}
+
+/** Killed, but nobody has asked yet how it ended: a zombie holds nothing. */
+function hasEnded(pid: number): boolean {
+  const stat = line(`/proc/${pid}/stat`)
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
 }
 
 function thisProcess(): Holder {
