@@ -55,7 +55,7 @@ function packageLines(): Promise<string[]> {
     const source = spawn('apt-cache', ['dumpavail'], { stdio: ['ignore', 'pipe', 'ignore'] })
     const target = spawn(process.execPath, [converter], { stdio: [source.stdout, 'pipe', 'ignore'] })
     let text = ''
-    target.stdout!.setEncoding('utf8').on('data', (chunk: string) => void (text += chunk))
+    target.stdout.setEncoding('utf8').on('data', (chunk: string) => void (text += chunk))
     target.once('error', reject)
     target.once('close', () => resolve(text.split('\n').filter(line => line !== '')))
   })
