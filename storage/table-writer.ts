@@ -280,7 +280,7 @@ export interface StartedTableWriter {
   readonly report: RecoveryReport
 }
 
-/** Open the table, recover what was left over. To be run in the `storage` thread before any data thread opens its store. */
+/** Open the table, recover what was left over. To be run on the main thread before any data thread opens its store. */
 export async function startTableWriter(options: TableWriterOptions): Promise<StartedTableWriter> {
   const writer = new TableWriter(options)
   return { writer, report: await writer.recover() }
