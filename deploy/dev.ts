@@ -88,8 +88,9 @@ export class DevCluster {
     if (this.#isStopping) return
     for (const host of this.hosts) this.#launch(host)
     const deadlineMs = systemClock.now() + readyMsMax
+    const names = this.hosts.map(host => host.name)
     for (const host of this.hosts) {
-      while (!(await isReady(host, this.#processes.get(host.name)?.pid, this.#options.token))) {
+      while (!(await isReady(host, names, this.#processes.get(host.name)?.pid, this.#options.token))) {
         if (this.#isStopping) return
         if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
         if (systemClock.now() > deadlineMs)
@@ -189,7 +190,7 @@ function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost):
 }
 
 /** Whether it sees a quorum, and is the process that we started: someone else's host may answer on the same port. */
-async function isReady(host: DevHost, pid: number | undefined, token: string): Promise<boolean> {
+async function isReady(host: DevHost, names: readonly string[], pid: number | undefined, token: string): Promise<boolean> {
   const ask = (path: string): Promise<Response> =>
     fetch(`http://127.0.0.1:${host.httpPort}${path}`, {
       headers: token === '' ? {} : { authorization: `Bearer ${token}` },
@@ -199,8 +200,12 @@ async function isReady(host: DevHost, pid: number | undefined, token: string): P
     const response = await ask('/readyz')
     await response.arrayBuffer()
     if (response.status !== 200) return false
-    const { hosts } = (await (await ask('/api/v1/cluster')).json()) as { hosts: readonly { name: string; pid: number }[] }
-    return hosts.some(each => each.name === host.name && each.pid === pid)
+    const { hosts } = (await (await ask('/api/v1/cluster')).json()) as {
+      hosts: readonly { name: string; pid: number; state: string }[]
+    }
+    // And all of ours have their place on its ring: a host that joins still is one replica fewer.
+    const isUp = (name: string): boolean => hosts.some(each => each.name === name && each.state === 'up')
+    return names.every(isUp) && hosts.some(each => each.name === host.name && each.pid === pid)
   } catch {
     return false
   }

@@ -39,7 +39,8 @@ export function temporaryDirectory(t: Test): string {
 /** A base port such that all that follow from it are free now. */
 export async function freeBasePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const base = 20_000 + Math.floor(Math.random() * 30_000)
+    // Below the ports that the system gives to outgoing connections.
+    const base = 10_000 + Math.floor(Math.random() * 20_000)
     const wanted = offsets.flatMap(offset => Array.from({ length: hostsMax }, (_, index) => base + offset + index + 1))
     if ((await Promise.all(wanted.map(isFree))).every(Boolean)) return base
   }
