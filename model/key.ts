@@ -8,6 +8,12 @@ import { limits } from './limits.ts'
  */
 export type Key = string & { readonly __key: true }
 
+/**
+ * Keys below this one are the system's own and lie beside the users' in the same partition: hints, floors. They begin with NUL,
+ * as if of a bucket without a name, which no user's has. Scans of users' keys begin after it.
+ */
+export const systemKeysEnd = '\0\xff' as Key
+
 const bucketPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 
 export function bucketFault(bucket: string): Fault | undefined {

@@ -21,14 +21,15 @@ export const layers = {
   'api/client': ['actors/', 'runtime/', 'model/', 'bus/', 'storage/store.ts', 'api/'],
   'api/nats': ['actors/', 'runtime/', 'model/', 'bus/', 'storage/store.ts', 'api/'],
   api: ['actors/', 'runtime/', 'model/', ...ports, 'bus/codec.ts'],
-  deploy: ['api/', 'actors/', 'runtime/', 'storage/', 'bus/', 'model/']
+  simulation: ['actors/', 'runtime/', 'storage/', 'bus/', 'model/'],
+  deploy: ['simulation/', 'api/', 'actors/', 'runtime/', 'storage/', 'bus/', 'model/']
 }
 
 /** A command loads the composition root that it runs on demand: the one edge against the current, by `import()` only. */
 export const dynamicEdges = [{ from: 'api/cli/', to: 'deploy/' }]
 
-/** The files that may hold nothing but re-exports: they are the package's two doors. */
-export const barrels = ['index.ts', 'runtime/index.ts']
+/** The files that may hold nothing but re-exports: they are the package's doors. */
+export const barrels = ['index.ts', 'runtime/index.ts', 'simulation/index.ts']
 
 /** Decides and computes only; what is outside (clock, chance, timers, process, disk, network) comes in through a port. */
 export const pureFolders = ['model/', 'actors/', 'runtime/']

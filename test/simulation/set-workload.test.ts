@@ -5,7 +5,7 @@ import type { LinkWeather } from '../../bus/memory-bus.ts'
 import type { Key } from '../../model/key.ts'
 import type { Behaviour, SupervisorSpec } from '../../runtime/actor.ts'
 import { Ledger, keyOfWorkload, setClient, valuesOf, type WorkloadArguments } from './set-workload.ts'
-import { SimulatedCluster } from './simulated-cluster.ts'
+import { SimulatedCluster } from '../../simulation/simulated-cluster.ts'
 
 const seeds = Number(process.env['CARILLON_SIMULATION_SEEDS'] ?? 200)
 const firstSeed = Number(process.env['CARILLON_SIMULATION_FIRST_SEED'] ?? 1)
