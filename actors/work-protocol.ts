@@ -50,8 +50,7 @@ export type WorkMessage =
 
 export type WorkReply =
   /** Another holds the lease: stop, and change nothing more. */
-  | { readonly kind: 'lapsed' }
-  | { readonly kind: 'work'; readonly host: string; readonly items: readonly WorkItem[] }
+  { readonly kind: 'lapsed' } | { readonly kind: 'work'; readonly host: string; readonly items: readonly WorkItem[] }
 
 export interface WorkItem {
   readonly job: string
