@@ -9,8 +9,9 @@ import { RecentWrites } from './recent-writes.ts'
 import { serve } from './request-service.ts'
 import { RingIndex } from './ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
-import { dataThreadOf, isReachable, type RingView } from './ring-view.ts'
+import { dataThreadOf, isReachable, type RingView, vnodeNameOf } from './ring-view.ts'
 import type { StoreResources } from './store-resources.ts'
+import type { VnodeMessage } from './vnode-protocol.ts'
 
 export interface CoordinatorArguments {
   /** How to start the vnode of a partition, under the supervisor `vnodes`. */
@@ -126,6 +127,7 @@ function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorC
   const before = state.ring?.view
   state.ring = new RingIndex(view, context.host)
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
+  tellStanding(before, view, context)
   for (const host of view.hosts) {
     if (host.name !== context.host && !isReachable(host)) giveUpOn(host.name, state, context)
   }
@@ -138,6 +140,20 @@ function startVnodes(state: CoordinatorState, view: RingView, context: Coordinat
   for (let partition = 0; partition < view.partitions; partition++) {
     if (threadAddressOf(context.host, dataThreadOf(self, partition)) === context.thread)
       context.startChild('vnodes', state.vnodeSpec(partition))
+  }
+}
+
+/** A host that joins, or has lost its disk, must not answer reads until it has its data, whoever takes it for one that has. */
+function tellStanding(before: RingView | undefined, view: RingView, context: CoordinatorContext): void {
+  const self = view.hosts.find(host => host.name === context.host)
+  const was = before?.partitions === view.partitions ? before.hosts.find(host => host.name === context.host) : undefined
+  const isWhole = self?.state !== 'joining'
+  if (self === undefined || isWhole === (was?.state !== 'joining')) return
+  for (let partition = 0; partition < view.partitions; partition++) {
+    const thread = threadAddressOf(context.host, dataThreadOf(self, partition))
+    if (thread !== context.thread) continue
+    const vnode: Ref<VnodeMessage> = { address: addressOf(thread, vnodeNameOf(partition)), correlation: 0, incarnation: 0 }
+    context.signal(vnode, { kind: 'stand', isWhole })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Ref } from '../bus/bus.ts'
-import { joiningNow, membershipEpoch, ringMembers } from '../model/membership.ts'
+import { isGone, joiningNow, membershipEpoch, ringMembers } from '../model/membership.ts'
 import { ringOf } from '../model/ring.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import type { BucketTable } from './bucket-table.ts'
@@ -26,6 +26,8 @@ interface KeeperState {
 }
 
 const subscriptionsMax = 1024
+/** An address token, see `isToken`. */
+const nameCharactersMax = 64
 
 /** Turns the members into the ring, and hands it to whoever subscribed: coordinators, doors, the transfer agent. */
 export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, SystemResources> = {
@@ -70,15 +72,16 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
   const joining = joiningNow(reachable)
   const takingPart = reachable.filter(member => member.standing !== 'joining' || member === joining)
   if (ringMembers(takingPart).length === 0) return
-  const hosts = members
-    .filter(member => member.state !== 'left' && member.state !== 'removed')
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const hosts = members.filter(member => !isGone(member.state)).sort(byName)
   const epoch = membershipEpoch(members)
-  const owned = membershipEpoch(takingPart)
-  const indexOf = new Map(hosts.map((host, index) => [host.name, index] as const))
+  const owned = `${membershipEpoch(takingPart)} ${hosts.map(host => host.uid).join()}`
   const shape = { partitions: cluster.partitions, replicas: cluster.replicas }
-  const indices = (lists: readonly (readonly string[])[]) => lists.map(list => list.map(name => indexOf.get(name) ?? -1))
-  const isSame = state.view !== undefined && state.owned === owned && state.view.hosts.length === hosts.length
+  const isSame = state.view !== undefined && state.owned === owned
+  const ringAt = (when: 'present' | 'future'): readonly (readonly number[])[] => {
+    const uidOf = new Map(ringMembers(takingPart, when).map(member => [member.name, member.uid] as const))
+    const indexOf = new Map(hosts.map((host, index) => [host.uid, index] as const))
+    return ringOf(takingPart, { ...shape, when }).owners.map(names => names.map(name => indexOf.get(uidOf.get(name) ?? -1) ?? -1))
+  }
   state.owned = owned
   state.revisions++
   state.view = {
@@ -87,22 +90,27 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
     revision: `${context.incarnation}-${state.revisions}`,
     ...shape,
     hosts: hosts.map(hostViewOf),
-    owners: isSame && state.view !== undefined ? state.view.owners : indices(ringOf(takingPart, shape).owners),
-    future:
-      isSame && state.view !== undefined
-        ? state.view.future
-        : joining === undefined
-          ? []
-          : indices(ringOf(takingPart, { ...shape, when: 'future' }).owners),
+    owners: isSame && state.view !== undefined ? state.view.owners : ringAt('present'),
+    future: isSame && state.view !== undefined ? state.view.future : joining === undefined ? [] : ringAt('future'),
     joining: joining?.name ?? ''
   }
   publish(state, { kind: 'ring', view: state.view }, context)
 }
 
+/** Ascending by name; of those of one name the latest comes first. */
+function byName(a: SeenMember, b: SeenMember): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : b.incarnation - a.incarnation || b.uid - a.uid
+}
+
+/** A self whose name another one has taken must not get its messages: it is listed under a name that nobody listens at. */
+function viewNameOf({ name, uid, isReplaced }: SeenMember): string {
+  return isReplaced ? `${name.slice(0, nameCharactersMax - 9)}-${uid.toString(16).padStart(8, '0')}` : name
+}
+
 function hostViewOf(member: SeenMember): HostView {
-  const { name, uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, seen, arrived } = member
+  const { uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, isDirect, seen, arrived } = member
   return {
-    name,
+    name: viewNameOf(member),
     uid,
     incarnation,
     state: member.seenState,
@@ -115,6 +123,7 @@ function hostViewOf(member: SeenMember): HostView {
     nats,
     version,
     isBack,
+    isDirect,
     seen,
     arrived
   }

@@ -19,9 +19,14 @@ export interface HostView {
   readonly version: string
   /** It was away not long ago and may lack writes: reads ask it besides, so that they mend it. */
   readonly isBack: boolean
+  /**
+   * Whether this host reaches it by itself. false: it lives, as others vouch, but what this host sends it is not answered, so that
+   * coordinators here do well to ask others first.
+   */
+  readonly isDirect: boolean
   /** Epoch of the membership that the host has seen. */
   readonly seen: string
-  /** Epoch for whose future ring it has its data. */
+  /** For which future ring it has its data: see `arrivalOf`. */
   readonly arrived: string
 }
 

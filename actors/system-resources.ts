@@ -15,7 +15,44 @@ export interface SystemResources {
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
   readonly gossip: GossipSettings
+  /** Default `exchangeDefaults`. */
+  readonly exchange?: ExchangeSettings
+  /** Default `scrubDefaults`. */
+  readonly scrub?: ScrubSettings
+  /** Default `floorDefaults`. */
+  readonly floors?: FloorSettings
 }
+
+export interface ScrubSettings {
+  /** Of records read to be verified. */
+  readonly bytesPerSecond: number
+}
+
+export const scrubDefaults: ScrubSettings = Object.freeze({ bytesPerSecond: 8 * 1024 * 1024 })
+
+/** How soon deleted keys are forgotten. */
+export interface FloorSettings {
+  /** From one look for tombstones to the next. */
+  readonly roundMs: number
+  /** Longest pause for a partition whose tombstones cannot go yet. */
+  readonly pauseMsMax: number
+}
+
+export const floorDefaults: FloorSettings = Object.freeze({ roundMs: 15_000, pauseMsMax: 300_000 })
+
+/** How fast replicas are compared and mended, bytes of one exchange in a second. */
+export interface ExchangeSettings {
+  readonly bytesPerSecondMax: number
+  readonly bytesPerSecondMin: number
+  /** An answer that takes longer than this halves the pace: then requests wait, too. */
+  readonly slowMs: number
+}
+
+export const exchangeDefaults: ExchangeSettings = Object.freeze({
+  bytesPerSecondMax: 16 * 1024 * 1024,
+  bytesPerSecondMin: 128 * 1024,
+  slowMs: 250
+})
 
 export interface ClusterFile {
   load(): ClusterState | undefined
@@ -24,12 +61,13 @@ export interface ClusterFile {
 }
 
 export interface GossipSettings {
-  readonly roundMs: number
-  /** Hosts told in a round. */
-  readonly fanOut: number
-  /** A heartbeat that has not moved for so long makes a host suspect, then down. */
-  readonly suspectMs: number
-  readonly downMs: number
+  /** In each period one member is probed; its length is stretched where this host is slow itself. */
+  readonly periodMs: number
+  /** So long a direct probe is waited for, before others are asked to probe. Less than half a period. */
+  readonly probeTimeoutMs: number
   /** For so long after it came back, reads ask a host besides. */
   readonly backMs: number
 }
+
+/** As hosts have them. */
+export const gossipDefaults: GossipSettings = Object.freeze({ periodMs: 500, probeTimeoutMs: 200, backMs: 600_000 })

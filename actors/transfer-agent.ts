@@ -1,6 +1,7 @@
 import { addressOf, type Ref } from '../bus/bus.ts'
 import type { Fault } from '../model/fault.ts'
 import { bucketOf, type Key } from '../model/key.ts'
+import { arrivalOf } from '../model/membership.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from './gossip-protocol.ts'
@@ -35,8 +36,8 @@ interface Run {
 interface TransferState {
   view: RingView | undefined
   table: BucketTable
-  /** Epoch for which the runs were made. */
-  epoch: string
+  /** What to say once they are through: the future ring for which the runs were made, see `arrivalOf`. */
+  arrival: string
   waiting: Run[]
   readonly active: Map<number, Run>
   nextRun: number
@@ -58,7 +59,7 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
 
   start(_, context) {
     subscribe(undefined, context)
-    return { view: undefined, table: {}, epoch: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
+    return { view: undefined, table: {}, arrival: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
   },
 
   receive(state, message, context) {
@@ -107,8 +108,10 @@ function plan(state: TransferState, context: TransferContext): void {
   const isStuck = [...state.waiting, ...state.active.values()].some(
     run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host))
   )
-  if (state.epoch === view.epoch && !isStuck) return
-  state.epoch = view.epoch
+  const joining = view.hosts.find(host => host.name === view.joining)
+  const arrival = arrivalOf(view.epoch, joining?.uid ?? 0)
+  if (state.arrival === arrival && !isStuck) return
+  state.arrival = arrival
   state.hasArrived = false
   state.pairs = 0
   state.waiting = []
@@ -149,9 +152,9 @@ function proceed(state: TransferState, context: TransferContext): void {
   }
   if (state.active.size > 0 || state.hasArrived) return
   state.hasArrived = true
-  if (state.pairs > 0) context.log.info({ pairs: state.pairs, epoch: state.epoch }, 'all that this host will own has arrived')
+  if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
   const agent: Ref<GossipMessage> = { address: addressOf(context.thread, 'gossip-agent'), correlation: 0, incarnation: 0 }
-  context.signal(agent, { kind: 'arrived', epoch: state.epoch })
+  context.signal(agent, { kind: 'arrived', epoch: state.arrival })
 }
 
 function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {

@@ -1,9 +1,17 @@
 import type { ActorSpec, SupervisorSpec } from '../runtime/actor.ts'
 import { coordinator, type CoordinatorArguments } from './coordinator.ts'
+import { exchangeAgent } from './exchange-agent.ts'
+import { exchangeResponderName } from './exchange-protocol.ts'
+import { exchangeResponder } from './exchange-responder.ts'
+import { floorAgent } from './floor-agent.ts'
+import { floorAgentName } from './floor-protocol.ts'
 import { gossipAgent } from './gossip-agent.ts'
+import { recordRepairer } from './record-repairer.ts'
 import { ringKeeper } from './ring-keeper.ts'
+import { scrubAgent } from './scrub-agent.ts'
 import { transferAgent } from './transfer-agent.ts'
 import { vnode } from './vnode.ts'
+import { type WorkBehaviours, workKeeper, type WorkKeeperArguments } from './work-keeper.ts'
 
 /**
  * The supervision trees of the threads, as they are.
@@ -11,8 +19,12 @@ import { vnode } from './vnode.ts'
  *     data-K (rest-for-one)          system (rest-for-one)
  *     ├─ vnodes (one-for-one)        ├─ ring-keeper
  *     │  └─ vnode-P …                ├─ gossip-agent
- *     ├─ coordinator                 └─ transfer-agent
- *     └─ doors …
+ *     ├─ coordinator                 ├─ transfer-agent
+ *     ├─ doors …                     ├─ exchange-responder
+ *     └─ record-repairer             ├─ floor-agent
+ *                                    ├─ work-keeper
+ *                                    └─ work (one-for-one)
+ *                                       └─ handoff-HOST, exchange-HOST, scrub-THREAD …
  *
  * A vnode that fails is its own affair, up to ten times in ten seconds; then the vnodes start anew with the coordinator that
  * starts them. What comes later in a list rests on what comes before it.
@@ -36,12 +48,21 @@ export function dataTree(door: ActorSpec | undefined): SupervisorSpec {
         children: []
       },
       { type: 'actor', name: 'coordinator', behaviour: coordinator, args, mailboxMax: 32_768 },
-      ...(door === undefined ? [] : [door])
+      ...(door === undefined ? [] : [door]),
+      { type: 'actor', name: 'record-repairer', behaviour: recordRepairer }
     ]
   }
 }
 
-export function systemTree(): SupervisorSpec {
+/** Who does which kind of repair work. */
+export const workBehaviours: WorkBehaviours = { exchange: exchangeAgent, scrub: scrubAgent }
+
+/**
+ * A worker that crashes is started again under `work`, whose intensity is more than the keeper lets any worker use up; and the keeper,
+ * which stands before it, is untouched by its workers' ends.
+ */
+export function systemTree(behaviours: WorkBehaviours = workBehaviours): SupervisorSpec {
+  const work: WorkKeeperArguments = { behaviours, supervisor: 'work' }
   return {
     type: 'supervisor',
     name: 'system',
@@ -52,7 +73,19 @@ export function systemTree(): SupervisorSpec {
     children: [
       { type: 'actor', name: 'ring-keeper', behaviour: ringKeeper },
       { type: 'actor', name: 'gossip-agent', behaviour: gossipAgent },
-      { type: 'actor', name: 'transfer-agent', behaviour: transferAgent }
+      { type: 'actor', name: 'transfer-agent', behaviour: transferAgent },
+      { type: 'actor', name: exchangeResponderName, behaviour: exchangeResponder },
+      { type: 'actor', name: floorAgentName, behaviour: floorAgent },
+      { type: 'actor', name: 'work-keeper', behaviour: workKeeper, args: work },
+      {
+        type: 'supervisor',
+        name: 'work',
+        strategy: 'one-for-one',
+        intensity: 100,
+        periodMs: 10_000,
+        backoff: { baseMs: 100, maxMs: 1_000 },
+        children: []
+      }
     ]
   }
 }

@@ -2,12 +2,21 @@ import type { Ref } from '../bus/bus.ts'
 import type { CausalContext } from '../model/causal-context.ts'
 import type { Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
+import type { VersionVector } from '../model/version-vector.ts'
 import type { Durability } from '../storage/store.ts'
+import type { FloorMessage, FloorReply } from './vnode-floor-protocol.ts'
+import type { HintInspected, HintMessage, HintReply } from './vnode-hints-protocol.ts'
+import type { RepairMessage, RepairReply } from './vnode-repair-protocol.ts'
+import type { TreeMessage, TreeReply } from './vnode-tree-protocol.ts'
 
 /** How a bucket settles concurrent values: kept for the reader, or the newest by its writer's clock. */
 export type Resolver = 'siblings' | 'last-write-wins'
 
 export type VnodeMessage =
+  | TreeMessage
+  | HintMessage
+  | RepairMessage
+  | FloorMessage
   /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
   | {
       readonly kind: 'write'
@@ -20,19 +29,25 @@ export type VnodeMessage =
       readonly create: boolean
       readonly modifiedMs: number
       readonly expiresMs: number
+      /** This host is no owner of the key, and none is reachable: mint and keep it as a hint for the owner of this uid. */
+      readonly standIn?: number | undefined
       readonly resolver: Resolver
       readonly durability: Durability
       readonly replyTo: Ref<VnodeReply>
     }
-  /** Merge what another replica has. Answered by `stored`. */
+  /** Merge what another replica has. Answered by `stored`; by `obsolete` where all of it was purged here. */
   | {
       readonly kind: 'replicate'
       readonly key: Key
       readonly siblings: Uint8Array
       readonly resolver: Resolver
       readonly durability: Durability
+      /** From an exchange: the floor that the sending vnode keeps for the key's class. */
+      readonly floor?: VersionVector | undefined
       readonly replyTo: Ref<VnodeReply>
     }
+  /** From the coordinator of the same thread: whether this host has the data that it owns. Reads are refused until it has. */
+  | { readonly kind: 'stand'; readonly isWhole: boolean }
   /** What is here? Answered by `record`. */
   | { readonly kind: 'read'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
   /** Is it what I have? Answered by `same`, or by `record` where it is not. `digest` 0: I have nothing; −1: send it in any case. */
@@ -50,6 +65,10 @@ export type VnodeMessage =
   | { readonly kind: 'inspect'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
 
 export type VnodeReply =
+  | TreeReply
+  | HintReply
+  | RepairReply
+  | FloorReply
   /** `context`: what the writer had seen, and its own write. */
   | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
   | { readonly kind: 'stored'; readonly durability: Durability }
@@ -71,4 +90,6 @@ export type VnodeReply =
       readonly tombstone: boolean
       readonly digest: string
       readonly bytes: number
+      /** What is kept here of the key for others. */
+      readonly hints: readonly HintInspected[]
     }

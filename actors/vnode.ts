@@ -1,16 +1,21 @@
 import type { Ref } from '../bus/bus.ts'
 import { counterSeen, emptyContext } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
-import type { Key } from '../model/key.ts'
+import { type Key, systemKeysEnd } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
-import { contextAfterWrite, emptySiblings, live, merge, resolveLastWriteWins, write } from '../model/siblings.ts'
+import { contextAfterWrite, emptySiblings, live, resolveLastWriteWins, type Sibling, write } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
 import { epochOf, uidOf } from '../model/version-vector.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
-import type { Counter } from '../runtime/metrics.ts'
 import { type Completion, CorruptRecord, type Durability } from '../storage/store.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+import { mergedBytes } from './merged-bytes.ts'
+import { VnodeFloors } from './vnode-floor.ts'
+import { VnodeHints } from './vnode-hints.ts'
+import { VnodeRepair } from './vnode-repair.ts'
+import { VnodeTree } from './vnode-tree.ts'
+import { writeFaultsOf } from './write-faults.ts'
 
 type VnodeContext = Context<VnodeMessage, StoreResources>
 type Write = Extract<VnodeMessage, { kind: 'write' }>
@@ -18,7 +23,13 @@ type Replicate = Extract<VnodeMessage, { kind: 'replicate' }>
 
 interface VnodeState {
   readonly partition: number
-  readonly corrupt: Counter
+  readonly repair: VnodeRepair
+  readonly floors: VnodeFloors
+  /** To be told of every write of a user's key. */
+  readonly tree: VnodeTree
+  readonly hints: VnodeHints
+  /** This host has what it owns; else what it lacks must not be taken for what is not there. */
+  isWhole: boolean
   writes: number
   reads: number
 }
@@ -30,6 +41,11 @@ const stored: Readonly<Record<Durability, VnodeReply>> = Object.freeze({
   flushed: Object.freeze({ kind: 'stored', durability: 'flushed' })
 })
 const keyExists = fault('key_exists', 'the key exists: use PUT with its context to replace it', { outcome: 'refused' })
+const beginsEpoch = fault(
+  'unavailable',
+  'this host has lost a write and begins a new epoch: try again, or another host meanwhile',
+  { outcome: 'refused' }
+)
 const pageBytesMax = 256 * 1024
 
 /**
@@ -40,8 +56,17 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
   kind: 'vnode',
 
   start({ partition }, context) {
-    const corrupt = context.metrics.counter('corrupt_records_total', 'Records whose checksum did not hold; never served')
-    return { partition, corrupt, writes: 0, reads: 0 }
+    const tree = new VnodeTree(partition)
+    return {
+      partition,
+      tree,
+      hints: new VnodeHints(partition, context),
+      repair: new VnodeRepair(partition, tree, context),
+      floors: new VnodeFloors(partition, tree, context),
+      isWhole: true,
+      writes: 0,
+      reads: 0
+    }
   },
 
   receive(state, message, context) {
@@ -51,39 +76,81 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
           return mint(state, message, context)
         case 'replicate':
           return replicate(state, message, context)
+        case 'stand':
+          state.isWhole = message.isWhole
+          return
         case 'read':
+          if (!state.isWhole) return refusePartial(message, context)
           state.reads++
-          return context.send(message.replyTo, { kind: 'record', siblings: read(state, message.key, context) ?? nothing })
+          return context.send(message.replyTo, { kind: 'record', siblings: readMerged(state, message.key, context) ?? nothing })
         case 'compare':
+          if (!state.isWhole) return refusePartial(message, context)
           return compare(state, message, context)
         case 'scan':
           return scan(state, message, context)
         case 'inspect':
           return inspect(state, message, context)
+        case 'hint':
+        case 'hint-delivered':
+        case 'hints-page':
+        case 'hints-held':
+          return state.hints.receive(message, context)
+        case 'roots':
+        case 'nodes':
+        case 'list':
+        case 'fetch':
+        case 'fetch-page':
+        case 'slice':
+        case 'forget-listed':
+          return state.tree.receive(message, key => state.floors.vectorFor(key), context)
+        case 'scrub':
+        case 'mend':
+        case 'remind':
+          return state.repair.receive(message, context)
+        case 'strip':
+        case 'want-floor':
+        case 'guard-floor':
+        case 'prepare-floor':
+        case 'raise-floor':
+        case 'sweep':
+        case 'sweep-slice':
+          return state.floors.receive(message, context)
       }
     } catch (error) {
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
       if (!(error instanceof CorruptRecord)) throw error
-      state.corrupt.add()
-      context.log.error({ partition: state.partition, bytes: error.key.length }, error.message)
-      context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: fault('corrupt_record', error.message) })
+      const why = state.repair.found(error, context)
+      if ('replyTo' in message) context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: why })
     }
   },
 
-  summary: state => ({ partition: state.partition, writes: state.writes, reads: state.reads })
+  summary: state => ({ partition: state.partition, writes: state.writes, reads: state.reads, hints: state.hints.pending })
+}
+
+/** Who asks takes this host for one that it replaces, or does not know yet that it only joins. */
+function refusePartial(message: Extract<VnodeMessage, { kind: 'read' | 'compare' }>, context: VnodeContext): void {
+  const why = fault('unavailable', `${context.host} does not have all its data yet: another replica has it`)
+  context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: why })
 }
 
 function read(state: VnodeState, key: Key, context: VnodeContext): Uint8Array | undefined {
   return context.resources.store.read(state.partition, key)
 }
 
+/** With what is kept here for hosts that are away. */
+function readMerged(state: VnodeState, key: Key, context: VnodeContext): Uint8Array | undefined {
+  return state.hints.withHints(key, read(state, key, context), context)
+}
+
 function mint(state: VnodeState, message: Write, context: VnodeContext): void {
   const { store, dots } = context.resources
   const before = read(state, message.key, context)
+  if (message.standIn !== undefined) return state.hints.mint(message, message.standIn, before, context)
   const local = before === undefined ? emptySiblings : decodeSiblings(before)
   const seen = message.context ?? emptyContext
   if (message.create && live(local, context.wallMs()).length > 0) return refuse(message, keyExists, context)
 
+  if (!dots.isWhole && local.context.cloud.length / 2 > limits.brokenEpochDotsMax) return refuse(message, beginsEpoch, context)
   const counter = dots.next()
   if (counterSeen(seen, dots.vnode) >= counter || counterSeen(local.context, dots.vnode) >= counter) {
     const detail =
@@ -91,20 +158,19 @@ function mint(state: VnodeState, message: Write, context: VnodeContext): void {
     return refuse(message, fault('bad_request', detail, { outcome: 'refused' }), context)
   }
   const { value, contentType, modifiedMs, expiresMs, tombstone } = message
-  const written = write(local, seen, { vnode: dots.vnode, counter, value, contentType, modifiedMs, expiresMs, tombstone })
+  const sibling = { vnode: dots.vnode, counter, value, contentType, modifiedMs, expiresMs, tombstone }
+  const written = write(local, seen, sibling, dots.isWhole)
   const resolved = message.resolver === 'last-write-wins' ? resolveLastWriteWins(written) : written
   if (resolved.versions.length > limits.siblingsMax && resolved.versions.length > local.versions.length) {
     return refuse(message, tooManySiblings(local.versions.length), context)
   }
   const siblings = encodeSiblings(resolved)
   state.writes++
-  store.write(
-    state.partition,
-    message.key,
-    siblings,
-    message.durability,
-    new Acknowledgement(message.replyTo, message.durability, context)
-  )
+  const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context)
+  // Refused at once: nobody has heard of the dot, so the write is refused as a whole.
+  if (!store.write(state.partition, message.key, siblings, message.durability, done)) return
+  state.tree.changed(message.key, before, siblings)
+  if (tombstone) state.floors.tombstoneCame()
   context.send(message.replyTo, {
     kind: 'minted',
     siblings,
@@ -123,38 +189,37 @@ function tooManySiblings(size: number): Fault {
 
 function replicate(state: VnodeState, message: Replicate, context: VnodeContext): void {
   const { store } = context.resources
-  const merged = mergedBytes(read(state, message.key, context), message.siblings, message.resolver)
+  const before = read(state, message.key, context)
+  let incoming = message.siblings
+  let theirs = decodeSiblings(incoming)
+  if (state.floors.isAny) {
+    const taken = state.floors.admit(message.key, before, theirs, message.floor, message.replyTo, context)
+    if (taken === undefined) return
+    if (taken !== theirs) incoming = encodeSiblings((theirs = taken))
+  }
+  // It says nothing, so there is nothing to keep.
+  if (before === undefined && theirs.versions.length === 0) return context.send<VnodeReply>(message.replyTo, stored.flushed)
+  if (theirs.versions.some(isTombstone)) state.floors.tombstoneCame()
+  const merged = mergedBytes(before, incoming, message.resolver, theirs)
   state.writes++
   // What adds nothing is written all the same: the acknowledgement promises that it is durable, and what is here may not be yet.
-  store.write(
-    state.partition,
-    message.key,
-    merged,
-    message.durability,
-    new Acknowledgement(message.replyTo, message.durability, context)
-  )
+  const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context)
+  if (store.write(state.partition, message.key, merged, message.durability, done)) state.tree.changed(message.key, before, merged)
 }
 
-function mergedBytes(before: Uint8Array | undefined, incoming: Uint8Array, resolver: Resolver): Uint8Array {
-  const theirs = decodeSiblings(incoming)
-  if (before === undefined) return incoming
-  const ours = decodeSiblings(before)
-  const merged = merge(ours, theirs)
-  const resolved = resolver === 'last-write-wins' ? resolveLastWriteWins(merged) : merged
-  if (resolved === theirs) return incoming
-  return resolved === ours ? before : encodeSiblings(resolved)
-}
+const isTombstone = (version: Sibling): boolean => version.tombstone
 
 function compare(state: VnodeState, message: Extract<VnodeMessage, { kind: 'compare' }>, context: VnodeContext): void {
   state.reads++
-  const record = read(state, message.key, context)
+  const record = readMerged(state, message.key, context)
   const digest = record === undefined ? 0 : digestOf(record)
   context.send<VnodeReply>(message.replyTo, digest === message.digest ? same : { kind: 'record', siblings: record ?? nothing })
 }
 
 function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }>, context: VnodeContext): void {
   const pairsMax = Math.min(message.pairsMax, limits.listPageMax)
-  const page = context.resources.store.scan(state.partition, message.after, pairsMax)
+  const page = context.resources.store.scan(state.partition, message.after ?? systemKeysEnd, pairsMax)
+  if (page.corrupt.length > 0) state.repair.foundAll(page.corrupt, context)
   const pairs: { key: Key; siblings: Uint8Array }[] = []
   let bytes = 0
   for (const { key, record } of page.pairs) {
@@ -180,7 +245,8 @@ function inspect(state: VnodeState, message: Extract<VnodeMessage, { kind: 'insp
     siblings: versions.length,
     tombstone: versions.length > 0 && versions.every(version => version.tombstone),
     digest: record === undefined ? '' : digestOf(record).toString(16),
-    bytes: record?.length ?? 0
+    bytes: record?.length ?? 0,
+    hints: state.hints.inspect(message.key, context)
   })
 }
 
@@ -188,15 +254,19 @@ function inspect(state: VnodeState, message: Extract<VnodeMessage, { kind: 'insp
 class Acknowledgement implements Completion {
   readonly #to: Ref<VnodeReply>
   readonly #durability: Durability
+  readonly #partition: number
   readonly #context: VnodeContext
 
-  constructor(to: Ref<VnodeReply>, durability: Durability, context: VnodeContext) {
+  constructor(to: Ref<VnodeReply>, durability: Durability, partition: number, context: VnodeContext) {
     this.#to = to
     this.#durability = durability
+    this.#partition = partition
     this.#context = context
   }
 
   settled(why: Fault | undefined): void {
+    if (why === undefined) this.#context.resources.dots.recovered()
+    else writeFaultsOf(this.#context.resources.store).add(this.#partition)
     this.#context.send(this.#to, why === undefined ? stored[this.#durability] : { kind: 'failed', fault: why })
   }
 }

@@ -2,7 +2,7 @@ import { type UndeliveredMessage, undeliveredKind } from '../runtime/signal.ts'
 import type { Message, Ref, UndeliveredReason } from '../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../bus/codec.ts'
 import { type CausalContext, readContext } from '../model/causal-context.ts'
-import { dotsLength, writeDots } from '../model/dot-codec.ts'
+import { dotsLength, readDots, writeDots } from '../model/dot-codec.ts'
 import { isFault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import type { ConsistencyLevel } from '../model/quorum.ts'
@@ -18,6 +18,7 @@ import type {
   Strength,
   Written
 } from './coordinator-protocol.ts'
+import { gossipCodecs } from './gossip-wire.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
 /**
@@ -94,6 +95,18 @@ function readContextFrom(reader: Reader): CausalContext {
   const context = readContext(cursor)
   reader.position = cursor.at
   return context
+}
+
+function writeDotsTo(dots: readonly number[], writer: Writer): void {
+  const start = writer.reserve(dotsLength(dots))
+  writeDots(writer.buffer, start, dots)
+}
+
+function readDotsFrom(reader: Reader): readonly number[] {
+  const cursor = { bytes: reader.buffer.subarray(0, reader.end), at: reader.position }
+  const dots = readDots(cursor, true)
+  reader.position = cursor.at
+  return dots
 }
 
 function writeReply(
@@ -227,6 +240,7 @@ const replicate: MessageCodec<Extract<VnodeMessage, { kind: 'replicate' }>> = {
     writer.latin1(message.key)
     writer.u8(resolvers.indexOf(message.resolver) | (durabilities.indexOf(message.durability) << 4))
     writer.bytes(message.siblings)
+    if (message.floor !== undefined) writeDotsTo(message.floor, writer)
   },
   read(reader) {
     const key = reader.latin1() as Key
@@ -237,6 +251,7 @@ const replicate: MessageCodec<Extract<VnodeMessage, { kind: 'replicate' }>> = {
       resolver: at(resolvers, flags & 15, reader),
       durability: at(durabilities, flags >> 4, reader),
       siblings: reader.bytes(),
+      floor: reader.remaining > 0 ? readDotsFrom(reader) : undefined,
       replyTo: noReplyTo
     }
   }
@@ -315,4 +330,7 @@ const undelivered: MessageCodec<UndeliveredMessage> = {
 export const clientCodecs = [get, put, del, got, written, refused, undelivered] as unknown as readonly MessageCodec<never>[]
 
 /** For `codecRegistry`, between the hosts. */
-export const wireCodecs = [...clientCodecs, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]
+export const wireCodecs: readonly MessageCodec<never>[] = [
+  ...([...clientCodecs, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]),
+  ...gossipCodecs
+]

@@ -10,11 +10,14 @@ export type WorkKind = 'handoff' | 'exchange' | 'scrub'
 /** What has been done so far, in plain figures; which ones is the kind's own affair (`keys`, `bytes`, `repaired`, …). */
 export type WorkFigures = Readonly<Record<string, number>>
 
-/** What a worker actor is started with. */
+/**
+ * What a worker actor is started with. It says `renew` in its `start` and every `workRenewMs` (`work-lease.ts`), and stops where the
+ * answer is `lapsed`. After a crash it is started again with the same arguments, and goes on under the same lease.
+ */
 export interface WorkArguments {
   /** Names the item: `KIND/SUBJECT`. */
   readonly job: string
-  /** The host or thread that the work is about. */
+  /** The host or thread that the work is about; 8 hex digits of the uid where that host is no member any more. */
   readonly subject: string
   /** Rises with each lease of the item: who holds a lower one has lost it. */
   readonly fence: number
@@ -35,7 +38,7 @@ export type WorkMessage =
       readonly figures: WorkFigures
       readonly replyTo: Ref<WorkReply>
     }
-  /** From a worker that is through, just before it exits. `again`: there is more to do soon. */
+  /** From a worker that is through, just before it exits. `again`: there is more to do soon (with hints: some are left). */
   | {
       readonly kind: 'done'
       readonly job: string
@@ -43,7 +46,12 @@ export type WorkMessage =
       readonly figures: WorkFigures
       readonly again: boolean
     }
-  /** Do all items of these kinds now. Answered by `work`. */
+  /**
+   * From a vnode of this host: it keeps hints for the hosts of these uids. Their handoff runs soon, and again until a run ends
+   * without `again`. A uid that no member has gets an item of its own, `handoff/UIDHEX` (8 hex digits).
+   */
+  | { readonly kind: 'hints-pending'; readonly targets: readonly number[] }
+  /** Do all items of these kinds now; those that run are begun once more at their end. Answered by `work`. */
   | { readonly kind: 'run'; readonly kinds: readonly WorkKind[]; readonly replyTo: Ref<WorkReply> }
   /** Answered by `work`. */
   | { readonly kind: 'describe-work'; readonly replyTo: Ref<WorkReply> }
@@ -57,6 +65,8 @@ export interface WorkItem {
   readonly kind: WorkKind
   readonly subject: string
   readonly state: 'waiting' | 'running'
+  /** Whether it could run now: the host that it is about is reachable. */
+  readonly ready: boolean
   readonly fence: number
   /** Times a lease lapsed or its worker crashed since the host started. */
   readonly lost: number

@@ -19,6 +19,8 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   cluster: async admin => JSON.stringify(await admin.cluster()),
   ring: async admin => JSON.stringify(await admin.ring()),
   actors: async (admin, request) => JSON.stringify(await admin.actors(textOf(request, 'host'))),
+  work: async admin => JSON.stringify(await admin.work()),
+  repair: async admin => JSON.stringify(await admin.repair()),
   metrics: admin => admin.metrics(),
   explain: async (admin, request) => {
     const bucket = textOf(request, 'bucket') ?? 'default'
@@ -54,7 +56,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, metrics, explain, bucket-get, bucket-set, buckets, keys
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, metrics, explain, bucket-get, bucket-set, buckets, keys
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}

@@ -9,6 +9,7 @@ import { bucketFault, keyFault, keyOf } from '../model/key.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
+import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
 
@@ -47,6 +48,7 @@ export interface RingShown {
   readonly owners: readonly (readonly string[])[]
 }
 
+const repairKinds = ['exchange', 'handoff'] as const
 const timeoutMsDefault = 2_000
 const metricsTimeoutMs = 5_000
 
@@ -109,6 +111,21 @@ export class Admin {
     const reply = await this.#ask<HostMessage, HostReply>(host, 'main', 'host', { kind: 'describe-host' }, this.#timeoutMs)
     if (reply.kind !== 'host-description') throw unexpected(reply)
     return { host: reply.host, tree: reply.tree }
+  }
+
+  /** The repair work of every host. */
+  work(): Promise<WorkShown> {
+    return workOfHosts(this.#core, this.#view(), this.#timeoutMs)
+  }
+
+  /** Let every host compare its replicas with the others', and deliver what it keeps for them, now. @returns how things stand at the beginning */
+  async repair(): Promise<WorkShown> {
+    return onlyRepair(await beginWork(this.#core, this.#view(), repairKinds, this.#timeoutMs))
+  }
+
+  /** How far that is. */
+  async repairProgress(): Promise<WorkShown> {
+    return onlyRepair(await this.work())
   }
 
   /** Prometheus text of this host. */
@@ -213,6 +230,11 @@ export function ringShown(view: RingView): RingShown {
     replicas: view.replicas,
     owners: view.owners.map(owners => owners.map(index => names[index]!))
   }
+}
+
+function onlyRepair({ hosts }: WorkShown): WorkShown {
+  const isRepair = ({ kind }: WorkShown['hosts'][number]['items'][number]) => repairKinds.some(each => each === kind)
+  return { hosts: hosts.map(host => ({ ...host, items: host.items.filter(isRepair) })) }
 }
 
 function checkBucket(bucket: string): void {

@@ -20,6 +20,16 @@ const spareWritersMax = 512
 const spareBytesMax = 256 * 1024
 const spareBytesTotalMax = 4 * 1024 * 1024
 
+/** What a frame of that sender begins with. */
+export function frameHeader(sender: ThreadAddress): Buffer {
+  const header = new Writer(256)
+  header.u8(magic)
+  header.u8(version)
+  header.u8(0)
+  header.token(sender, 0)
+  return Buffer.from(header.view())
+}
+
 interface Destination {
   readonly thread: ThreadAddress
   writer: Writer | undefined
@@ -47,12 +57,7 @@ export class Outbox {
     this.#self = self
     this.#codec = codec
     this.#emit = emit
-    const header = new Writer(256)
-    header.u8(magic)
-    header.u8(version)
-    header.u8(0)
-    header.token(self, 0)
-    this.#header = Buffer.from(header.view())
+    this.#header = frameHeader(self)
   }
 
   /**

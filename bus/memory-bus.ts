@@ -32,6 +32,16 @@ export interface MemoryNetworkOptions {
   readonly onMalformed?: (error: Error) => void
 }
 
+/** Batches that wait for a paused host; as with a full socket, more are lost. */
+const heldBatchesMax = 65_536
+
+interface Held {
+  readonly link: Link
+  readonly from: ThreadAddress
+  readonly to: ThreadAddress
+  readonly cargo: Cargo
+}
+
 const calm: LinkWeather = Object.freeze({ delayMinMs: 0, delayMaxMs: 0, loss: 0, duplication: 0, reordering: 0 })
 
 interface Link {
@@ -54,6 +64,9 @@ export class MemoryNetwork {
   readonly #threads = new Map<ThreadAddress, MemoryBus>()
   readonly #links = new Map<string, Map<string, Link>>()
   readonly #isolated = new Set<string>()
+  /** Links by the threads that they are between, so that no address is taken apart for each batch. */
+  readonly #routes = new Map<ThreadAddress, Map<ThreadAddress, Link>>()
+  readonly #held = new Map<string, Held[]>()
   #weather: LinkWeather
 
   constructor(options: MemoryNetworkOptions) {
@@ -98,6 +111,10 @@ export class MemoryNetwork {
     link.weather = { ...link.weather, ...weather }
   }
 
+  linkWeather(fromHost: string, toHost: string): LinkWeather {
+    return this.#link(fromHost, toHost).weather
+  }
+
   /** Nothing passes from one host to the other, nor what is already on its way; the other direction is untouched. */
   cut(fromHost: string, toHost: string): void {
     this.#link(fromHost, toHost).isCut = true
@@ -121,6 +138,19 @@ export class MemoryNetwork {
   /** Cut a host off from all others, both ways; its own threads still reach each other. */
   isolate(host: string): void {
     this.#isolated.add(host)
+  }
+
+  /** The host takes nothing in: what arrives waits for `resume`, and nobody is told. */
+  pause(host: string): void {
+    if (!this.#held.has(host)) this.#held.set(host, [])
+  }
+
+  /** What has waited arrives now, in its order. */
+  resume(host: string): void {
+    const held = this.#held.get(host)
+    this.#held.delete(host)
+    if (held === undefined) return
+    for (const { link, from, to, cargo } of held) this.#options.schedule(0, () => this.#arrive(link, from, to, cargo))
   }
 
   /** Undo every cut, partition and isolation. The weather stays. */
@@ -153,8 +183,21 @@ export class MemoryNetwork {
     return link
   }
 
+  /** @returns undefined where `to` is on every host */
+  #route(from: ThreadAddress, to: ThreadAddress): Link | undefined {
+    let routes = this.#routes.get(from)
+    if (routes === undefined) this.#routes.set(from, (routes = new Map()))
+    let link = routes.get(to)
+    if (link === undefined) {
+      if (hostOf(to) === everyHost) return undefined
+      routes.set(to, (link = this.#link(hostOf(from), hostOf(to))))
+    }
+    return link
+  }
+
   #dispatch(from: ThreadAddress, to: ThreadAddress, cargo: Cargo): void {
-    if (hostOf(to) === everyHost) {
+    const link = this.#route(from, to)
+    if (link === undefined) {
       const tail = to.slice(everyHost.length)
       for (const thread of [...this.#threads.keys()]) {
         if (thread !== from && thread.endsWith(tail))
@@ -162,7 +205,6 @@ export class MemoryNetwork {
       }
       return
     }
-    const link = this.#link(hostOf(from), hostOf(to))
     if (!this.#passes(link)) return
     const { weather } = link
     if (this.#happens(weather.loss)) return
@@ -186,6 +228,13 @@ export class MemoryNetwork {
 
   #arrive(link: Link, from: ThreadAddress, to: ThreadAddress, cargo: Cargo): void {
     if (!this.#passes(link)) return
+    if (this.#held.size > 0) {
+      const held = this.#held.get(link.to)
+      if (held !== undefined) {
+        if (held.length < heldBatchesMax) held.push({ link, from, to, cargo })
+        return
+      }
+    }
     const bus = this.#threads.get(to)
     if (bus?.listening === true) {
       bus.take(cargo)

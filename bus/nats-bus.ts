@@ -1,27 +1,28 @@
-import { connect, type Msg, type NatsConnection } from 'nats'
+import { randomBytes } from 'node:crypto'
+import type { Msg } from 'nats'
 import { limits } from '../model/limits.ts'
-import { Inbox, Outbox } from './batch.ts'
+import { frameHeader, Inbox, Outbox } from './batch.ts'
 import { type Bus, type BusFigures, type Envelope, everyHost, hostOf, type Receiver, type ThreadAddress } from './bus.ts'
 import type { Codec, Writer } from './codec.ts'
+import { NearLinks, type NearOptions, type NearServer, type NearSlot } from './near-links.ts'
+import { NatsLink } from './nats-link.ts'
 import {
   clientHost,
+  clientThread,
   everyHostSubscription,
   inboxSubject,
+  nearSubject,
   type SubjectScheme,
   threadSubscriptions,
   undeliveredSubject,
+  undeliveredSubscription,
   undeliveredThread
 } from './subject.ts'
 
 const pingIntervalMs = 5_000
-const pingsUnansweredMax = 2
-const connectMsMax = 5_000
-const reconnectMsMin = 50
-const reconnectMsSpread = 100
 const closeMsMax = 2_000
-/** After this many bytes the server is asked how far it has read. */
-const windowBytes = 2 * 1024 * 1024
 const routesMax = 4096
+const locateMsMax = 1_000
 
 export interface NatsBusOptions {
   /** `nats://host:port`, one or more. */
@@ -33,6 +34,8 @@ export interface NatsBusOptions {
   readonly codec: Codec
   /** Keep trying where no server answers at first; default false: `connect` rejects. */
   readonly waitForServer?: boolean
+  /** Connect to other hosts' own servers, too; without it batches for them go by the route between the servers. */
+  readonly near?: NearOptions
   /** Told of each frame or message that does not decode. */
   readonly onMalformed?: (error: Error) => void
   /** Told when the connection is lost, found again, or complains. */
@@ -49,6 +52,8 @@ export interface NatsBusFigures extends BusFigures {
   readonly reconnects: number
   /** Bytes that the server was given and is not known to have read; exact to a window of 2 MB. */
   readonly pendingBytes: number
+  /** Connections to other hosts' own servers. */
+  readonly nearLinks: number
 }
 
 /**
@@ -61,6 +66,10 @@ interface Route {
   readonly subject: string
   /** Where the server tells that nobody listens; empty: nowhere. */
   readonly reply: string
+  /** The same for batches that go to the host's own server. */
+  readonly nearReply: string
+  /** Where there may be a nearer way. */
+  readonly slot: NearSlot | undefined
   /** When a batch asked last. */
   askedAtMs: number
 }
@@ -71,23 +80,19 @@ interface Route {
  */
 export class NatsBus implements Bus {
   readonly thread: ThreadAddress
-  readonly #nc: NatsConnection
+  readonly #home: NatsLink
+  readonly #near: NearLinks | undefined
   readonly #options: NatsBusOptions
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #routes = new Map<ThreadAddress, Route>()
-  /** Writers that nats-core refers to until the microtask in which it copies them out. */
-  readonly #lent: Writer[] = []
+  /** The beginning of a frame, by the name in which it leaves. */
+  readonly #headers = new Map<ThreadAddress, Buffer>()
   readonly #deliver: (envelope: Envelope) => void
   #receiver: Receiver | undefined
-  #connected = true
   #closing: Promise<void> | undefined
   /** As of the last flush: good enough for `askIntervalMs`. */
   #nowMs = 0
-  #window = 0
-  #unread = 0
-  /** Counts connections: an answer to a question asked on an earlier one says nothing. */
-  #reconnects = 0
   #messagesOut = 0
   #batchesOut = 0
   #batchesIn = 0
@@ -95,123 +100,168 @@ export class NatsBus implements Bus {
   #bytesIn = 0
   #refused = 0
 
-  private constructor(nc: NatsConnection, options: NatsBusOptions) {
-    this.thread = options.thread
-    this.#nc = nc
+  private constructor(home: NatsLink, outbox: Outbox, options: NatsBusOptions) {
+    const { thread, scheme, codec, onMalformed, near } = options
+    this.thread = thread
+    this.#home = home
+    this.#outbox = outbox
     this.#options = options
-    const atDoor = options.scheme.door === 'c' && hostOf(options.thread) !== clientHost
-    this.#inbox = new Inbox(options.thread, options.codec, options.onMalformed, atDoor)
-    this.#outbox = new Outbox(options.thread, options.codec, (to, frame, messages) => this.#leave(to, frame, messages))
+    this.#inbox = new Inbox(thread, codec, onMalformed, scheme.door === 'c' && hostOf(thread) !== clientHost)
     this.#deliver = envelope => this.#receiver?.deliver(envelope)
-    void this.#watch()
+    if (near === undefined) return
+    const isClient = hostOf(thread) === clientHost
+    this.#near = new NearLinks({
+      hostsMax: near.hostsMax,
+      locate: host => near.locate(host),
+      name: connectionName(thread),
+      // A client is answered by the server that it asked: each connection has an inbox of its own.
+      self: () => (isClient ? this.#alias() : thread),
+      recycle: writer => outbox.recycle(writer),
+      opened: (link, self) => {
+        for (const subject of isClient ? threadSubscriptions(scheme, self) : [undeliveredSubscription(scheme, self)])
+          link.subscribe(subject, (error, message) => this.#arrive(error, message, false))
+      }
+    })
   }
 
   /** @throws {Error} no server answers, or it refuses the credentials */
   static async connect(options: NatsBusOptions): Promise<NatsBus> {
-    const { servers, user, password, thread, waitForServer = false } = options
-    const nc = await connect({
-      servers: typeof servers === 'string' ? servers : [...servers],
-      ...(user === undefined ? {} : { user }),
-      ...(password === undefined ? {} : { pass: password }),
-      name: hostOf(thread) === clientHost ? 'carillon client' : `carillon ${thread}`,
-      timeout: connectMsMax,
-      waitOnFirstConnect: waitForServer,
-      maxReconnectAttempts: -1,
-      // a server that starts anew may refuse for a moment; giving up for ever is the supervisor's decision
-      ignoreAuthErrorAbort: true,
-      reconnectDelayHandler: () => reconnectMsMin + Math.random() * reconnectMsSpread,
-      noAsyncTraces: true,
-      ignoreClusterUpdates: true,
-      pingInterval: pingIntervalMs,
-      maxPingOut: pingsUnansweredMax
+    const { servers, user, password, thread, waitForServer = false, codec } = options
+    let bus: NatsBus | undefined
+    const outbox = new Outbox(thread, codec, (to, frame, messages) => {
+      if (bus !== undefined) bus.#leave(to, frame, messages)
     })
-    return new NatsBus(nc, options)
+    const home = await NatsLink.connect(
+      {
+        servers,
+        user,
+        password,
+        name: connectionName(thread),
+        waitForServer,
+        reconnects: true,
+        pingIntervalMs,
+        onStatus: ({ type, detail }) => {
+          if (type === 'disconnected' && bus !== undefined) bus.#disconnected()
+          if (type !== 'closed') options.onStatus?.({ type, detail })
+        }
+      },
+      writer => outbox.recycle(writer)
+    )
+    bus = new NatsBus(home, outbox, options)
+    return bus
   }
 
   get connected(): boolean {
-    return this.#connected
+    return this.#home.connected
   }
 
   listen(receiver: Receiver): void {
     if (this.#receiver !== undefined) throw new Error(`${this.thread} listens already: a bus has one receiver`)
     this.#receiver = receiver
     for (const subject of threadSubscriptions(this.#options.scheme, this.thread)) {
-      this.#nc.subscribe(subject, { callback: (error, message) => this.#arrive(error, message, false) })
+      this.#home.subscribe(subject, (error, message) => this.#arrive(error, message, false))
     }
     const toEveryone = everyHostSubscription(this.#options.scheme, this.thread)
-    if (toEveryone !== undefined)
-      this.#nc.subscribe(toEveryone, { callback: (error, message) => this.#arrive(error, message, true) })
+    if (toEveryone !== undefined) this.#home.subscribe(toEveryone, (error, message) => this.#arrive(error, message, true))
   }
 
   /** Wait until the server knows that this thread listens. @throws {Error} the connection is lost meanwhile */
   async ready(): Promise<void> {
-    await this.#nc.flush()
+    await this.#home.flush()
+  }
+
+  /**
+   * Tell the other hosts' threads where this host's server takes connections of theirs. Only between hosts: none but they hear
+   * the answer.
+   */
+  offerNear(server: NearServer): void {
+    const { scheme } = this.#options
+    if (scheme.door !== 'a') throw new Error('applications are not told the credentials of hosts')
+    const answer = Buffer.from(JSON.stringify(server))
+    this.#home.subscribe(nearSubject(scheme, hostOf(this.thread)), (error, message) => {
+      if (error === null) message.respond(answer)
+    })
+  }
+
+  /** What a host's `offerNear` says. @returns undefined where it says nothing */
+  async nearServerOf(host: string): Promise<NearServer | undefined> {
+    const said = await this.#home.ask(nearSubject(this.#options.scheme, host), locateMsMax)
+    const { url, user, password } = JSON.parse(Buffer.from(said).toString()) as Partial<NearServer>
+    return typeof url === 'string' ? { url, user, password } : undefined
   }
 
   send(envelope: Envelope): boolean {
-    const taken = this.#connected && this.#unread < limits.busPendingBytesMax && this.#outbox.add(envelope)
+    const taken = this.#home.connected && this.#home.unread < limits.busPendingBytesMax && this.#outbox.add(envelope)
     if (!taken) this.#refused++
     return taken
   }
 
   flush(): void {
-    if (!this.#connected) return
+    if (!this.#home.connected) return
     this.#nowMs = performance.now()
     this.#outbox.flush()
   }
 
   #leave(to: ThreadAddress, frame: Writer, messages: number): void {
     const route = this.#routes.get(to) ?? this.#learn(to)
+    const { slot } = route
     const size = frame.position
+    let near = slot === undefined ? undefined : this.#near?.linkFor(slot, this.#nowMs)
+    if (near !== undefined && near.unread >= limits.busPendingBytesMax) near = undefined
     const asks = this.#nowMs >= route.askedAtMs + askIntervalMs && route.reply !== ''
     if (asks) route.askedAtMs = this.#nowMs
     try {
-      this.#nc.publish(route.subject, frame.view(), asks ? { reply: route.reply } : undefined)
+      if (near === undefined || slot === undefined) {
+        this.#home.publish(route.subject, asks ? route.reply : '', frame)
+      } else {
+        if (slot.self !== this.thread) frame.buffer.set(this.#headerOf(slot.self), 0)
+        near.publish(route.subject, asks ? route.nearReply : '', frame)
+      }
     } catch (error) {
-      // closed by the server in this very turn; or it takes less than it should
       this.#refused += messages
       this.#options.onStatus?.({ type: 'error', detail: `a batch for ${to} was not taken: ${String(error)}` })
       return
     }
-    // nats-core has put its own microtask in the queue: ours comes behind it
-    if (this.#lent.push(frame) === 1) queueMicrotask(this.#reclaim)
     this.#messagesOut += messages
     this.#batchesOut++
     this.#bytesOut += size
-    this.#unread += size
-    this.#window += size
-    if (this.#window >= windowBytes) this.#askHowFar()
-  }
-
-  readonly #reclaim = (): void => {
-    // where the connection was lost in between, nats-core may still hold them
-    if (this.#connected) for (const writer of this.#lent) this.#outbox.recycle(writer)
-    this.#lent.length = 0
   }
 
   #learn(to: ThreadAddress): Route {
     if (this.#routes.size >= routesMax) this.#routes.clear()
     const { scheme } = this.#options
+    const host = hostOf(to)
     // of many, some are always away: nobody is told
-    const reply = hostOf(to) === everyHost ? '' : undeliveredSubject(scheme, this.thread, to)
-    const route = { subject: inboxSubject(scheme, to), reply, askedAtMs: Number.NEGATIVE_INFINITY }
+    const reply = host === everyHost ? '' : undeliveredSubject(scheme, this.thread, to)
+    const isElsewhere = host !== everyHost && host !== clientHost && host !== hostOf(this.thread)
+    const slot = isElsewhere ? this.#near?.slotOf(host) : undefined
+    const nearReply = slot === undefined ? '' : undeliveredSubject(scheme, slot.self, to)
+    const route = { subject: inboxSubject(scheme, to), reply, nearReply, slot, askedAtMs: Number.NEGATIVE_INFINITY }
     this.#routes.set(to, route)
     return route
   }
 
-  /** A server answers a ping when it has read what came before. */
-  #askHowFar(): void {
-    const asked = this.#window
-    const connection = this.#reconnects
-    this.#window = 0
-    this.#nc.flush().then(
-      () => {
-        if (connection === this.#reconnects) this.#unread -= asked
-      },
-      () => {
-        // the connection was lost; `#watch` starts the count anew
-      }
+  /** A client's name for one connection: as long as its own, so that it takes its place in a frame. */
+  #alias(): ThreadAddress {
+    const characters = this.thread.length - clientHost.length - 1
+    return clientThread(
+      randomBytes(Math.ceil(characters / 2))
+        .toString('hex')
+        .slice(0, characters)
     )
+  }
+
+  #headerOf(self: ThreadAddress): Buffer {
+    let header = this.#headers.get(self)
+    if (header === undefined) {
+      header = frameHeader(self)
+      this.#headers.set(self, header)
+    }
+    return header
+  }
+
+  #disconnected(): void {
+    this.#refused += this.#outbox.drop()
   }
 
   #arrive(error: Error | null, message: Msg, exceptOwn: boolean): void {
@@ -241,25 +291,6 @@ export class NatsBus implements Bus {
     }
   }
 
-  async #watch(): Promise<void> {
-    for await (const status of this.#nc.status()) {
-      if (status.type === 'disconnect') {
-        this.#connected = false
-        this.#refused += this.#outbox.drop()
-        this.#options.onStatus?.({ type: 'disconnected', detail: status.server })
-      } else if (status.type === 'reconnect') {
-        this.#reconnects++
-        this.#unread = 0
-        this.#window = 0
-        this.#connected = this.#closing === undefined
-        this.#options.onStatus?.({ type: 'reconnected', detail: status.server })
-      } else if (status.type === 'error') {
-        this.#options.onStatus?.({ type: 'error', detail: status.error.message })
-      }
-    }
-    this.#connected = false
-  }
-
   figures(): NatsBusFigures {
     return {
       messagesOut: this.#messagesOut,
@@ -270,8 +301,9 @@ export class NatsBus implements Bus {
       bytesIn: this.#bytesIn,
       refused: this.#refused,
       malformed: this.#inbox.malformed,
-      reconnects: this.#reconnects,
-      pendingBytes: this.#unread
+      reconnects: this.#home.reconnects,
+      pendingBytes: this.#home.unread + (this.#near?.unread ?? 0),
+      nearLinks: this.#near?.size ?? 0
     }
   }
 
@@ -281,17 +313,11 @@ export class NatsBus implements Bus {
   }
 
   async #close(): Promise<void> {
-    if (this.#connected) {
-      this.flush()
-      this.#connected = false
-      let timer: NodeJS.Timeout | undefined
-      const bound = new Promise<void>(resolve => {
-        timer = setTimeout(resolve, closeMsMax)
-      })
-      // lost meanwhile: at most once, so nothing is to be done about it
-      await Promise.race([this.#nc.flush().catch(() => {}), bound])
-      clearTimeout(timer)
-    }
-    await this.#nc.close()
+    this.flush()
+    await Promise.all([this.#home.close(closeMsMax), this.#near?.close(closeMsMax)])
   }
+}
+
+function connectionName(thread: ThreadAddress): string {
+  return hostOf(thread) === clientHost ? 'carillon client' : `carillon ${thread}`
 }

@@ -54,6 +54,16 @@ export function undeliveredSubject(scheme: SubjectScheme, self: ThreadAddress, t
   return isClient(self) ? `${clientSubject(self)}.!.${to}` : `${scheme.cluster}.${scheme.door}.${self}.!.${to}`
 }
 
+/** All undelivered subjects of a thread: for connections on which it only sends. */
+export function undeliveredSubscription(scheme: SubjectScheme, self: ThreadAddress): string {
+  return isClient(self) ? `${clientSubject(self)}.!.>` : `${scheme.cluster}.${scheme.door}.${self}.!.>`
+}
+
+/** Where a host tells the other hosts how to reach its own server. */
+export function nearSubject(scheme: SubjectScheme, host: string): string {
+  return `${scheme.cluster}.${scheme.door}.${host}.near`
+}
+
 /** The thread that an undelivered subject names; undefined where it is no such subject. */
 export function undeliveredThread(subject: string): ThreadAddress | undefined {
   const at = subject.indexOf('.!.')

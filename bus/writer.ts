@@ -77,7 +77,7 @@ export class Writer {
     if (this.position + 8 > this.buffer.length) this.#grow(8)
     if (value >= 0x80) {
       value = this.#varintHead(value)
-    } else if (!(value >= 0) || value % 1 !== 0) {
+    } else if ((value | 0) !== value || value < 0) {
       throw new RangeError(`${value} is no varint: give an integer, 0 to 2^53 - 1`)
     }
     this.buffer[this.position++] = value
@@ -88,7 +88,7 @@ export class Writer {
     const { buffer } = this
     let { position } = this
     while (value > 0x7fff_ffff) {
-      buffer[position++] = (value % 128) | 0x80
+      buffer[position++] = (value & 0x7f) | 0x80
       value = Math.floor(value / 128)
     }
     while (value >= 0x80) {

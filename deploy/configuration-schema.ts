@@ -133,6 +133,12 @@ export const hostSettingsSchema = Type.Object(
       maximum: limits.pairBytesCeiling,
       description: 'Largest key + value in bytes; a larger pair is refused.'
     }),
+    hotCacheBytes: Type.Integer({
+      default: limits.hotCacheBytesDefault,
+      minimum: 0,
+      maximum: limits.hotCacheBytesMax,
+      description: 'Memory in which each data thread keeps records that are read again and again. 0: none.'
+    }),
     requestTimeoutMs: Type.Integer({
       default: limits.requestTimeoutMsDefault,
       minimum: 1,

@@ -12,6 +12,7 @@ import { CountingDotClock } from '../storage/dot-clock.ts'
 import { LmdbStore } from '../storage/lmdb-store.ts'
 import { connectTableWriter } from '../storage/table-writer-protocol.ts'
 import { doorConnection } from './door-connection.ts'
+import { epochSource } from './epoch-port.ts'
 import { type Fault, FaultyStore } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
 import type { DataThreadSettings } from './thread-settings.ts'
@@ -28,11 +29,16 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     thread: index,
     generation: settings.generation,
     tableWriter: connectTableWriter(port),
+    hotCacheBytes: host.hotCacheBytes,
     sealAfterMs
   })
   const faulty = settings.takesFaults ? new FaultyStore(opened) : undefined
   const store = faulty ?? opened
-  const dots = new CountingDotClock(settings.epoch)
+  const dots = new CountingDotClock(settings.epoch, {
+    failures: () => store.failures,
+    now: () => systemClock.now(),
+    renew: epochSource(settings.epochs, seat.log)
+  })
   const bus = await threadBus(settings, seat.name, 'a', seat.log)
   const clients = await threadBus(settings, seat.name, 'c', seat.log)
   const connection = await doorConnection(settings, `carillon door ${host.name} ${seat.name}`)
@@ -73,7 +79,8 @@ runThread<DataThreadSettings>(async (settings, seat) => {
       if (name === 'fault' && faulty !== undefined) return faulty.inject(argument as Fault)
       if (name !== 'close') throw new Error(`the data thread knows no command ${name}`)
       await close()
-      return dots.counter
+      // An epoch that has lost something it minted is not taken up again.
+      return dots.isWhole ? dots.counter : undefined
     }
   }
 
@@ -84,6 +91,7 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     await connection.close()
     await bus.close()
     port.close()
+    settings.epochs.close()
   }
 
   function observe(): void {
@@ -93,6 +101,10 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     figure('store_writes_total', 'Records written', () => store.figures().writes)
     figure('store_flushes_total', 'Flushes of the commit log', () => store.figures().flushes)
     figure('store_reads_total', 'Records read', () => store.figures().reads)
+    figure('hot_cache_bytes', 'Bytes of the hot-value cache', () => opened.cacheFigures().bytes)
+    figure('hot_cache_hits_total', 'Reads of records that the hot-value cache had', () => opened.cacheFigures().hits)
+    figure('hot_cache_misses_total', 'Reads that it sent on to the table', () => opened.cacheFigures().misses)
+    figure('bus_near_links', 'Connections to other hosts’ own servers', () => bus.figures().nearLinks)
     figure('bus_messages_out_total', 'Messages sent to other threads and hosts', () => bus.figures().messagesOut)
     figure('bus_batches_out_total', 'Batches sent to other threads and hosts', () => bus.figures().batchesOut)
     figure('bus_refused_total', 'Messages that the bus did not take', () => bus.figures().refused)

@@ -35,12 +35,16 @@ export class FaultyStore implements Store {
     return this.#store.read(partition, key)
   }
 
-  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): void {
-    this.#store.write(partition, key, record, durability, completion)
+  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): boolean {
+    return this.#store.write(partition, key, record, durability, completion)
   }
 
-  erase(partition: number, key: Key, completion: Completion): void {
-    this.#store.erase(partition, key, completion)
+  erase(partition: number, key: Key, completion: Completion): boolean {
+    return this.#store.erase(partition, key, completion)
+  }
+
+  get failures(): number {
+    return this.#store.failures
   }
 
   scan(partition: number, after: Key | undefined, pairsMax: number): StorePage {

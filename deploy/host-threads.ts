@@ -7,6 +7,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts'
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
+import { serveEpochs } from './epoch-port.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
 import {
@@ -38,6 +39,7 @@ export class HostThreads {
   readonly #group: ThreadGroup
   readonly #route: string
   readonly #nats: string
+  readonly #log: Log
   httpPort: number
 
   constructor(
@@ -55,6 +57,7 @@ export class HostThreads {
     this.#table = table
     this.#route = route
     this.#nats = nats
+    this.#log = log
     this.httpPort = common.host.httpPort
     const options: ThreadGroupOptions = { host: common.host.name, clock: systemClock, log, incarnationBase, onGiveUp: fail }
     const logLevel = common.host.logLevel === 'silent' ? 'error' : common.host.logLevel
@@ -159,6 +162,8 @@ export class HostThreads {
     const { host } = this.#common
     const channel = new MessageChannel()
     this.#table.connect(channel.port2)
+    const epochs = new MessageChannel()
+    serveEpochs(epochs.port2, `data-${index}`, () => this.#identity.takeEpoch(index), this.#log)
     const store: StoreSettings = {
       defaults: bucketDefaultsOf(host),
       pairBytesMax: host.pairBytesMax,
@@ -173,9 +178,10 @@ export class HostThreads {
       generation: this.#identity.generation,
       epoch: this.#identity.takeEpoch(index),
       storage: channel.port1,
+      epochs: epochs.port1,
       store
     }
-    return { config, transfer: [channel.port1] }
+    return { config, transfer: [channel.port1, epochs.port1] }
   }
 
   #configureApi(): ThreadConfig {

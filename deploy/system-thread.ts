@@ -1,4 +1,4 @@
-import type { SystemResources } from '../actors/system-resources.ts'
+import { gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { systemTree } from '../actors/tree.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
@@ -39,7 +39,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     joins: host.join.length > 0,
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),
-    gossip: { roundMs: 300, fanOut: 2, suspectMs: 1_500, downMs: 4_000, backMs: 600_000 }
+    gossip: gossipDefaults
   }
   const system = new ActorSystem<SystemResources>({
     host: host.name,

@@ -27,6 +27,8 @@ export interface DataThreadSettings extends CommonSettings {
   readonly epoch: Epoch
   /** To the table writer. */
   readonly storage: MessagePort
+  /** To the host's identity, for another epoch: see `epoch-port.ts`. */
+  readonly epochs: MessagePort
   readonly store: StoreSettings
 }
 

@@ -44,7 +44,8 @@ export function writeVarint(bytes: Uint8Array, offset: number, value: number): n
   let low = value
   if (value >= twoTo28) {
     let high = Math.floor(value / twoTo28)
-    low = value % twoTo28
+    // the low 28 bits: also of what has more than 32
+    low = value & (twoTo28 - 1)
     bytes[at++] = (low & 0x7f) | 0x80
     bytes[at++] = ((low >>> 7) & 0x7f) | 0x80
     bytes[at++] = ((low >>> 14) & 0x7f) | 0x80

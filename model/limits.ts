@@ -11,6 +11,8 @@ export const limits = Object.freeze({
   siblingsMax: 64,
   /** Entries (vector and cloud) that a context sent by a client may hold. */
   contextEntriesMax: 1024,
+  /** Entries that the context of a hint may reach by writes for which all owners of the key were away. */
+  standInEntriesMax: 512,
   replicasMax: 16,
   partitionsMin: 8,
   partitionsMax: 65_536,
@@ -24,6 +26,11 @@ export const limits = Object.freeze({
   batchMessagesMax: 512,
   /** Bytes waiting for a nats-server that does not read; beyond it sends are refused. */
   busPendingBytesMax: 64 * 1024 * 1024,
+  /** Hot-value cache of one data thread. */
+  hotCacheBytesDefault: 16 * 1024 * 1024,
+  hotCacheBytesMax: 16 * 1024 * 1024 * 1024,
+  /** Hosts to whose own servers a thread, or a client, connects; batches for the others go by the route between the servers. */
+  nearHostsMax: 8,
   mailboxDataDefault: 4096,
   mailboxControlMax: 65_536,
   /** Messages one actor handles before the next has its turn. */
@@ -45,5 +52,28 @@ export const limits = Object.freeze({
   listPageMax: 1_000,
   batchOperationsMax: 1_000,
   decodeDepthMax: 64,
-  crashHistoryMax: 16
+  crashHistoryMax: 16,
+  /** Pieces of repair work that run at once on one host. */
+  workersMax: 4,
+  /** Single dots that a key's context may reach by writes of a thread that waits for a new epoch. */
+  brokenEpochDotsMax: 256,
+  /** Damaged records that one vnode keeps track of at once. */
+  quarantineMax: 1_024,
+  /** Keys that one listing of tree nodes may hold, and that a vnode remembers by hash. */
+  treeListMax: 8_192,
+  /** Bytes of records in one message of an exchange; the last record may pass it. */
+  exchangeBatchBytes: 128 * 1024,
+  /** A record with all its siblings that fits a bus message, with room for its key and what else is in it. */
+  exchangeRecordBytesMax: 800_000,
+  /** Requests of other hosts' exchanges that one host serves at once. */
+  exchangesServedMax: 64,
+  /** Hosts that are no members any more for which one host keeps track of hints. */
+  workOrphansMax: 256,
+  /** Pieces of news of members in one message of gossip, and heartbeats beside them. */
+  gossipNewsMax: 24,
+  gossipBeatsMax: 6,
+  /** Rows of members in one message, about 120 bytes each. */
+  gossipRowsMax: 256,
+  /** Probes that one host has under way, for others and on suspicion, too. */
+  gossipProbesMax: 1_024
 })

@@ -1,4 +1,4 @@
-import { hash32 } from './hash.ts'
+import { hash32, mix32 } from './hash.ts'
 
 export const hostStates = Object.freeze(['joining', 'up', 'leaving', 'suspect', 'down', 'left', 'removed'] as const)
 /** In the order of precedence: of two records of one incarnation the later state wins. */
@@ -25,7 +25,7 @@ export interface Member {
    * changes. Undefined for a host that took none, at some cost in evenness.
    */
   readonly seat?: number | undefined
-  /** Raised by the host itself in each round of gossip. */
+  /** What its heartbeat counter, which it raises in each round, stood at when it last changed this row. */
   readonly heartbeat: number
   /** Data threads: partition p lives on thread `data-(p mod threads)`. */
   readonly threads: number
@@ -37,12 +37,17 @@ export interface Member {
   readonly pid: number
   /** Epoch of the membership that it has seen, as of its heartbeat. */
   readonly seen: string
-  /** Epoch of the membership for whose future ring it has all its data; '' for none. */
+  /** For which future ring it has all its data, see `arrivalOf`; '' for none. */
   readonly arrived: string
 }
 
 /** Ascending by uid, each once. */
 export type Membership = readonly Member[]
+
+/** Whether a state is final: the host holds no place any more, and is not spoken to. */
+export function isGone(state: HostState): boolean {
+  return state === 'left' || state === 'removed'
+}
 
 /** `member` in another state; its standing changes only with the states that are one. */
 export function withState(member: Member, state: HostState): Member {
@@ -118,6 +123,27 @@ export function joiningNow(members: readonly Member[]): Member | undefined {
     if (first === undefined || (member.incarnation - first.incarnation || member.uid - first.uid) < 0) first = member
   }
   return first
+}
+
+/**
+ * The one that has come to take the member's name and place: the same name, joining, and a later ticket. Until it has its data the
+ * old self keeps its place on the present ring, though it is down for ever: so the place is nobody's to read from.
+ */
+export function successorOf(member: Member, members: readonly Member[]): Member | undefined {
+  return members.find(
+    other =>
+      other.name === member.name &&
+      other.uid !== member.uid &&
+      other.standing === 'joining' &&
+      member.standing !== 'joining' &&
+      !isGone(other.state) &&
+      other.incarnation > member.incarnation
+  )
+}
+
+/** What a host says when it has its data for the ring that `joining` will make of the membership: 8 hex digits. */
+export function arrivalOf(epoch: string, joining: number): string {
+  return mix32(Number.parseInt(epoch, 16), joining).toString(16).padStart(8, '0')
 }
 
 /** The incarnation for a host that comes to join: higher than that of any member, so that it waits behind those that joined before. */

@@ -44,9 +44,11 @@ export class DotReused extends Error {
 /**
  * `local` after a write at the vnode that mints `sibling`'s dot: what the client had seen is replaced, all else stays beside it.
  * The vnode's own entry rises to the new counter, since it has seen every event of this key that it minted.
+ * @param isWhole false: it may have lost some of them, so that the new dot is claimed alone, as a single dot in the cloud: an entry
+ * that rose would cover what was lost here and is kept elsewhere, and a merge would take that for replaced
  * @throws {DotReused} either context covers the new dot; a client's can be refused before: see `counterSeen`
  */
-export function write(local: Siblings, clientContext: CausalContext, sibling: Sibling): Siblings {
+export function write(local: Siblings, clientContext: CausalContext, sibling: Sibling, isWhole = true): Siblings {
   const { vnode, counter } = sibling
   if (contexts.covers(local.context, vnode, counter) || contexts.covers(clientContext, vnode, counter))
     throw new DotReused(sibling)
@@ -61,7 +63,8 @@ export function write(local: Siblings, clientContext: CausalContext, sibling: Si
     versions.push(version)
   }
   if (!placed) versions.push(sibling)
-  return { context: contexts.withCounter(contexts.join(local.context, clientContext), vnode, counter), versions }
+  const seen = contexts.join(local.context, clientContext)
+  return { context: isWhole ? contexts.withCounter(seen, vnode, counter) : contexts.withDot(seen, vnode, counter), versions }
 }
 
 /**

@@ -36,7 +36,8 @@ export function uidOf(vnode: VnodeId): number {
 }
 
 export function epochOf(vnode: VnodeId): number {
-  return vnode % epochs
+  // the low 20 bits: also of what has more than 32
+  return vnode & (epochs - 1)
 }
 
 export const emptyVector: VersionVector = Object.freeze([])

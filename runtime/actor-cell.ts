@@ -226,6 +226,7 @@ export class ActorCell implements Child, ContextOwner {
     const { incarnation } = this
     const shutdownMs = this.spec.shutdownMs ?? shutdownMsDefault
     this.#host.watchDrain(this, true)
+    if (shutdownMs === Number.POSITIVE_INFINITY) return false
     this.#shutdown = this.#host.clock.after(shutdownMs, () => {
       if (this.incarnation !== incarnation || this.state !== 'draining') return
       const reason = new Shutdown(`${this.name} had not drained after ${shutdownMs} ms`)
@@ -279,13 +280,13 @@ export class ActorCell implements Child, ContextOwner {
 
   #exited(messageKind: string | null): void {
     const reason = this.#exit!
-    if (reason !== 'normal') {
+    if (reason !== 'normal' && !(reason instanceof Shutdown)) {
       this.#crash(reason, messageKind)
       return
     }
     const draining = this.state === 'draining'
-    this.#end('normal')
-    this.#parent.childEnded(this, draining ? 'drained' : 'normal')
+    this.#end(reason)
+    this.#parent.childEnded(this, draining ? 'drained' : reason)
   }
 
   #crash(error: Error, messageKind: string | null): void {

@@ -47,7 +47,7 @@ export interface Context<M extends Message = Message, R = unknown> {
   startChild(supervisor: string, spec: ChildSpec): Ref | undefined
   /** Drain and stop a child of a supervisor of this thread. */
   stopChild(supervisor: string, name: string): void
-  /** End this actor after this message: as done ('normal'), or as failed with an error. */
+  /** End this actor after this message: as done ('normal'), in order though not done (a `Shutdown`), or as failed (any other error). */
   exit(reason: 'normal' | Error): void
 }
 
@@ -85,7 +85,7 @@ export interface ActorSpec {
   readonly args?: unknown
   /** Default 'permanent'. */
   readonly restart?: RestartType
-  /** How long it may drain before it is stopped as it is; default 5,000. */
+  /** How long it may drain before it is stopped as it is; 0: not at all, Infinity: as long as it takes. Default 5,000. */
   readonly shutdownMs?: number
   /** Messages that may wait in the data lane; default `limits.mailboxDataDefault`. */
   readonly mailboxMax?: number

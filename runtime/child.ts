@@ -9,6 +9,8 @@ export interface Child {
   readonly spec: ChildSpec
   /** Whether it runs or drains. */
   readonly alive: boolean
+  /** 'restarting': it ended, and its supervisor is to start it again. */
+  readonly state: ActorDescription['state']
   /** Start, or start again after an end. @returns why it did not start */
   start(): Error | undefined
   /** Say that it waits for its restart. */
@@ -27,7 +29,11 @@ export interface Parent {
   childEnded(child: Child, reason: EndReason): void
 }
 
-/** Why an actor that did nothing wrong was ended: its group restarts, or its supervisor has given up. */
+/**
+ * Why an actor that did nothing wrong was ended: its group restarts, or its supervisor has given up.
+ * An actor that exits with it says that it ends in order, though not as done: that is no crash, and only a permanent one is restarted.
+ * @see OTP supervisor(3): the exit reasons shutdown and {shutdown,_}
+ */
 export class Shutdown extends Error {
   override readonly name = 'Shutdown'
 }

@@ -124,7 +124,8 @@ export class Supervisor implements Child, Parent {
     }
     if (this.state !== 'running' || reason === 'drained') return
     const type = restartTypeOf(child.spec)
-    if (type === 'permanent' || (type === 'transient' && reason !== 'normal')) {
+    const isInOrder = reason === 'normal' || reason instanceof Shutdown
+    if (type === 'permanent' || (type === 'transient' && !isInOrder)) {
       this.#restart(child, reason === 'normal' ? new Error(`${child.name} ended, though it is permanent`) : reason)
     } else if (type === 'temporary' || !this.#own.has(child.spec)) this.#forget(child)
   }
@@ -195,7 +196,8 @@ export class Supervisor implements Child, Parent {
     // Overtaken: given up, stopped or stopped alone meanwhile.
     if (this.state !== 'running' || !this.#waits.delete(who)) return
     for (const child of who === 'group' ? this.#children.values() : [who]) {
-      if (child.alive) continue
+      // One before the group that has ended in order stays so.
+      if (child.state !== 'restarting') continue
       const error = child.start()
       if (error === undefined) continue
       this.#restart(child, error)

@@ -147,17 +147,18 @@ export class VirtualClock implements Clock {
    * @returns false where there was none
    */
   step(untilMs = Number.POSITIVE_INFINITY): boolean {
+    const heap = this.#heap
     for (;;) {
       // What the heap holds for this instant was scheduled before what is in `soon`.
-      const top = this.#heap[0]
-      let event: Event | undefined
+      const top = heap.length === 0 ? undefined : heap[0]
+      let event: Event
       if (top !== undefined && top.at <= this.#now) event = this.#pop()
       else if (this.#soonHead < this.#soon.length) event = this.#shift()
       else if (top !== undefined && top.at <= untilMs) event = this.#pop()
       else return false
       const run = event.run
       if (run === undefined) continue
-      this.#now = Math.max(this.#now, event.at)
+      if (event.at > this.#now) this.#now = event.at
       if (!event.host.admit(event)) continue
       event.run = undefined
       this.#events += 1

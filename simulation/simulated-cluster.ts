@@ -1,23 +1,23 @@
 import type { BucketProperties } from '../actors/bucket-table.ts'
 import type { ClusterState } from '../actors/gossip-protocol.ts'
 import type { StoreResources } from '../actors/store-resources.ts'
-import type { SystemResources } from '../actors/system-resources.ts'
+import { type FloorSettings, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { dataTree, systemTree } from '../actors/tree.ts'
 import { wireCodecs } from '../actors/wire.ts'
-import { threadAddressOf } from '../bus/bus.ts'
+import type { WorkBehaviours } from '../actors/work-keeper.ts'
 import { codecRegistry } from '../bus/codec.ts'
-import { type LinkWeather, MemoryNetwork } from '../bus/memory-bus.ts'
-import { hash32 } from '../model/hash.ts'
+import type { LinkWeather, MemoryNetwork } from '../bus/memory-bus.ts'
+import type { Key } from '../model/key.ts'
 import { vnodeIdOf } from '../model/version-vector.ts'
-import { ActorSystem } from '../runtime/actor-system.ts'
+import type { ActorSystem } from '../runtime/actor-system.ts'
 import type { CrashReport } from '../runtime/crash.ts'
-import { silentLog } from '../runtime/log.ts'
-import { silentMetrics } from '../runtime/metrics.ts'
-import { SeededRandom } from '../runtime/random.ts'
-import { type HostClock, VirtualClock } from '../runtime/virtual-clock.ts'
+import type { SeededRandom } from '../runtime/random.ts'
+import type { HostClock, VirtualClock } from '../runtime/virtual-clock.ts'
+import { CountingDotClock, type Epoch } from '../storage/dot-clock.ts'
 import { MemoryStore } from '../storage/memory-store.ts'
-import type { DotClock } from '../storage/store.ts'
-import { VirtualDisk } from '../storage/virtual-disk.ts'
+import { type DiskSnapshot, VirtualDisk } from '../storage/virtual-disk.ts'
+import type { SimulatedHost } from './simulated-host.ts'
+import { Simulation } from './simulation.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -26,122 +26,156 @@ export interface SimulationOptions {
   readonly partitions?: number
   readonly weather?: Partial<LinkWeather>
   readonly defaults?: Partial<BucketProperties>
+  /** Told of each record that a store is given: on which host, what was there, and what comes. */
+  readonly onWrite?: (write: StoreWrite) => void
+  /** Who does which kind of repair work; as in the product where it is left out. */
+  readonly workBehaviours?: WorkBehaviours
+  /** As in the product where it is left out. */
+  readonly floors?: FloorSettings
+}
+
+export interface StoreWrite {
+  readonly machine: Machine
+  readonly partition: number
+  readonly key: Key
+  /** undefined: nothing was there, or it cannot be read. */
+  readonly before: Uint8Array | undefined
+  /** undefined: erased. */
+  readonly record: Uint8Array | undefined
 }
 
 /** What of a host outlives its process. */
-interface Machine {
+export interface Machine {
   readonly name: string
   readonly uid: number
   readonly disk: VirtualDisk
   saved: ClusterState | undefined
   epochs: number
-  starts: number
-  running: Running | undefined
+  isRunning: boolean
 }
 
-interface Running {
-  readonly clock: HostClock
-  readonly systems: readonly ActorSystem<unknown>[]
+/** A copy of all that a machine keeps, as a backup has it. */
+export interface MachineSnapshot {
+  readonly disk: DiskSnapshot
+  readonly saved: ClusterState | undefined
 }
+
+const uidFirst = 1000
 
 /** Hosts of the real actors on virtual time, network and disks. The same seed gives the same history. */
 export class SimulatedCluster {
-  readonly clock = new VirtualClock()
-  readonly network: MemoryNetwork
-  readonly random: SeededRandom
-  readonly crashes: CrashReport[] = []
+  readonly simulation: Simulation
   readonly machines: Machine[] = []
   readonly #options: SimulationOptions
-  #trace = 0
-  #traced = 0
 
   constructor(options: SimulationOptions) {
     this.#options = options
-    this.random = new SeededRandom(options.seed)
-    const chance = this.random.fork('network')
-    this.network = new MemoryNetwork({
-      schedule: (delayMs, fn) => this.clock.schedule(delayMs, this.clock.host('network'), fn),
-      random: () => chance.next(),
-      codec: codecRegistry(wireCodecs),
-      ...(options.weather === undefined ? {} : { weather: options.weather })
-    })
-    for (let index = 0; index < options.hosts; index++) {
-      this.machines.push({
-        name: `h${index + 1}`,
-        uid: 1000 + index,
-        disk: new VirtualDisk(),
-        saved: undefined,
-        epochs: 0,
-        starts: 0,
-        running: undefined
-      })
-    }
+    const { seed, weather } = options
+    this.simulation = new Simulation({ seed, codec: codecRegistry(wireCodecs), ...(weather === undefined ? {} : { weather }) })
+    for (let index = 0; index < options.hosts; index++) this.add()
+  }
+
+  get clock(): VirtualClock {
+    return this.simulation.clock
+  }
+
+  get network(): MemoryNetwork {
+    return this.simulation.network
+  }
+
+  get random(): SeededRandom {
+    return this.simulation.random
+  }
+
+  get crashes(): readonly CrashReport[] {
+    return this.simulation.crashes
   }
 
   /** Changes with everything that was ever told to anyone, and when. */
   get traceHash(): string {
-    return `${this.#traced}:${this.#trace.toString(16)}`
+    return this.simulation.traceHash
   }
 
-  start(name: string): void {
-    const machine = this.#machine(name)
-    if (machine.running !== undefined) return
-    machine.starts++
-    const clock = this.clock.host(name)
-    const { threads = 2 } = this.#options
-    const systems = [this.#startSystem(machine, clock, threads)]
-    for (let thread = 0; thread < threads; thread++) systems.push(this.#startData(machine, clock, thread))
-    machine.running = { clock, systems }
+  get threads(): number {
+    return this.#options.threads ?? 2
   }
 
-  /** As SIGKILL does: nothing more happens there; what was written stays, unless the power goes, too. */
-  kill(name: string, losesPower: boolean): void {
-    const machine = this.#machine(name)
-    if (machine.running === undefined) return
-    for (const system of machine.running.systems) this.network.detach(system.thread)
-    machine.running.clock.end()
-    machine.running = undefined
-    if (losesPower) machine.disk.losePower()
-    else machine.disk.killProcess()
+  /** One more machine, empty and not running. Its host joins the others when it is started. */
+  add(): Machine {
+    const index = this.machines.length
+    const machine: Machine = {
+      name: `h${index + 1}`,
+      uid: uidFirst + index,
+      disk: new VirtualDisk(),
+      saved: undefined,
+      epochs: 0,
+      isRunning: false
+    }
+    this.machines.push(machine)
+    return machine
   }
 
-  client<R>(name: string, resources: R): ActorSystem<R> {
-    return this.#system(name, 'client', this.clock.host(name), resources, 0)
-  }
-
-  #machine(name: string): Machine {
+  /** @throws {RangeError} there is none of that name */
+  machine(name: string): Machine {
     const machine = this.machines.find(candidate => candidate.name === name)
     if (machine === undefined) throw new RangeError(`there is no machine ${name}`)
     return machine
   }
 
-  #system<R>(host: string, thread: string, clock: HostClock, resources: R, incarnationBase: number): ActorSystem<R> {
-    const address = threadAddressOf(host, thread)
-    const system = new ActorSystem<R>({
-      host,
-      thread,
-      clock,
-      random: this.random.fork(`${address}/${incarnationBase}`),
-      bus: this.network.bus(address),
-      resources,
-      log: silentLog,
-      metrics: silentMetrics,
-      incarnationBase,
-      onCrash: report => this.crashes.push(report)
-    })
-    system.watch(undefined, seen => {
-      this.#traced++
-      this.#trace = hash32(Buffer.from(`${seen.atMs} ${seen.kind} ${seen.from} ${seen.to} ${seen.correlation}`), this.#trace)
-    })
-    return system
+  host(name: string): SimulatedHost {
+    return this.simulation.host(this.machine(name).name)
+  }
+
+  start(name: string): void {
+    const machine = this.machine(name)
+    if (machine.isRunning) return
+    machine.isRunning = true
+    this.#startSystem(machine)
+    for (let thread = 0; thread < this.threads; thread++) this.#startData(machine, thread)
+  }
+
+  /** As SIGKILL does: nothing more happens there; what was written stays, unless the power goes, too. */
+  kill(name: string, losesPower: boolean): void {
+    const machine = this.machine(name)
+    if (!machine.isRunning) return
+    machine.isRunning = false
+    this.host(name).kill()
+    if (losesPower) machine.disk.losePower()
+    else machine.disk.killProcess()
+  }
+
+  /** A worker thread ends, and is started again by its host at once: what it had not committed is lost, and it takes a new epoch. */
+  restartThread(name: string, thread: string): void {
+    const machine = this.machine(name)
+    if (!machine.isRunning) return
+    this.host(name).endThread(thread)
+    if (thread === 'system') this.#startSystem(machine)
+    else this.#startData(machine, Number(thread.slice('data-'.length)))
+  }
+
+  backUp(name: string): MachineSnapshot {
+    const { disk, saved } = this.machine(name)
+    return { disk: disk.snapshot(), saved }
+  }
+
+  /** The whole disk goes back to what it was. The host must not run; its next life has new epochs, as after any bad end. */
+  restore(name: string, snapshot: MachineSnapshot): void {
+    const machine = this.machine(name)
+    if (machine.isRunning) throw new Error(`${name} runs: kill it before its disk is restored`)
+    machine.disk.restore(snapshot.disk)
+    machine.saved = snapshot.saved
+  }
+
+  client<R>(name: string, resources: R): ActorSystem<R> {
+    return this.simulation.host(name).thread('client', { resources: () => resources })
   }
 
   #defaults(): BucketProperties {
     return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', ...this.#options.defaults }
   }
 
-  #startSystem(machine: Machine, clock: HostClock, threads: number): ActorSystem<unknown> {
-    const resources: SystemResources = {
+  #startSystem(machine: Machine): void {
+    const resources = (): SystemResources => ({
       clusterName: 'simulated',
       self: {
         name: machine.name,
@@ -153,7 +187,7 @@ export class SimulatedCluster {
         zone: 'z1',
         weight: 1,
         heartbeat: 0,
-        threads,
+        threads: this.threads,
         http: '',
         nats: '',
         route: '',
@@ -171,36 +205,53 @@ export class SimulatedCluster {
           machine.saved = state
         }
       },
-      gossip: { roundMs: 200, fanOut: 2, suspectMs: 1_500, downMs: 4_000, backMs: 600_000 }
-    }
-    const system = this.#system(machine.name, 'system', clock, resources, machine.starts * 1_000_000)
-    system.start(systemTree())
-    return system
+      ...(this.#options.floors === undefined ? {} : { floors: this.#options.floors }),
+      gossip: gossipDefaults
+    })
+    this.host(machine.name).thread('system', { resources, tree: systemTree(this.#options.workBehaviours) })
   }
 
-  #startData(machine: Machine, clock: HostClock, thread: number): ActorSystem<unknown> {
-    machine.epochs++
-    let counter = 0
-    const dots: DotClock = { vnode: vnodeIdOf(machine.uid, machine.epochs), next: () => ++counter }
-    const resources: StoreResources = {
-      store: new MemoryStore({
-        disk: machine.disk,
-        schedule: (delayMs, work) => void clock.after(delayMs, work),
-        commitMs: 0.2,
-        flushMs: 1
-      }),
-      dots,
-      settings: {
-        defaults: this.#defaults(),
-        pairBytesMax: 10_240,
-        requestTimeoutMs: 2_000,
-        hedgeMs: 50,
-        readRepairChance: 0.1,
-        events: false
+  #startData(machine: Machine, thread: number): void {
+    const resources = (clock: HostClock): StoreResources => {
+      const store = this.#store(machine, clock)
+      return {
+        store,
+        dots: dotClockOf(machine, store, clock),
+        settings: {
+          defaults: this.#defaults(),
+          pairBytesMax: 10_240,
+          requestTimeoutMs: 2_000,
+          hedgeMs: 50,
+          readRepairChance: 0.1,
+          events: false
+        }
       }
     }
-    const system = this.#system(machine.name, `data-${thread}`, clock, resources, machine.starts * 1_000_000)
-    system.start(dataTree(undefined))
-    return system
+    this.host(machine.name).thread(`data-${thread}`, { resources, tree: dataTree(undefined) })
   }
+
+  #store(machine: Machine, clock: HostClock): MemoryStore {
+    const { onWrite } = this.#options
+    return new MemoryStore({
+      disk: machine.disk,
+      schedule: (delayMs, work) => void clock.after(delayMs, work),
+      commitMs: 0.2,
+      flushMs: 1,
+      ...(onWrite === undefined
+        ? {}
+        : { onWrite: (partition, key, before, record) => onWrite({ machine, partition, key, before, record }) })
+    })
+  }
+}
+
+/** On the disk some time after it is asked for, as in a real host's identity file. */
+const epochMs = 2
+
+function dotClockOf(machine: Machine, store: MemoryStore, clock: HostClock): CountingDotClock {
+  const take = (): Epoch => ({ vnode: vnodeIdOf(machine.uid, ++machine.epochs), counter: 0 })
+  return new CountingDotClock(take(), {
+    failures: () => store.failures,
+    now: () => clock.now(),
+    renew: given => void clock.after(epochMs, () => given(take()))
+  })
 }

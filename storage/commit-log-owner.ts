@@ -1,3 +1,4 @@
+import type { Fault } from '../model/fault.ts'
 import type { FileOperations } from './file-operations.ts'
 import type { Generation } from './memory-table.ts'
 
@@ -27,6 +28,8 @@ export interface CommitLogOwner {
   /** The entries appended from now on go to segment `number`: begin a generation of the memory table. */
   begun(number: number): Generation
   sealed(segment: SealedSegment): void
+  /** The disk did not take it: all that is not settled is being refused, and taken out of the memory table, in this turn. */
+  failed(fault: Fault): void
   /** Generation `number` and the newer ones will never be sealed; they hold nothing. */
   abandoned(number: number): void
 }

@@ -374,6 +374,7 @@ export class CommitLog {
 
   /** Refuse everything that is not settled, newest first, so that the memory table is left as it was before. */
   #refuse(fault: Fault): void {
+    this.#owner.failed(fault)
     const batches = this.#unflushed.splice(0)
     if (this.#writing !== undefined) batches.push(this.#writing)
     this.#writing = undefined

@@ -13,7 +13,10 @@ export interface IdentityOptions {
   readonly randomUint32: () => number
   /** The directory came from a backup or a snapshot: the host becomes another, since its old self may have gone on after it. */
   readonly restored?: boolean
-  /** The store was found empty though the host was here before: no epoch is taken up again. */
+  /**
+   * The store was found empty. Where the host was here before it has lost its data, and becomes another: under its old identity it would
+   * be asked for what it does not have any more.
+   */
   readonly storeIsEmpty?: boolean
 }
 
@@ -130,18 +133,18 @@ export function openIdentity(options: IdentityOptions): HostIdentity {
     const wanted = `${options.name} of ${options.cluster}`
     throw new Error(`${options.directory} holds the data of ${found}, not of ${wanted}: give each host a directory of its own`)
   }
-  const restored = before !== undefined && options.restored === true
-  const resumes = before?.clean === true && !restored && options.storeIsEmpty !== true
+  const isAnother = before !== undefined && (options.restored === true || options.storeIsEmpty === true)
+  const resumes = before?.clean === true && !isAnother
   const resumable = new Map<number, ThreadEpoch>()
   if (resumes) for (const [thread, epoch] of Object.entries(before.epochs)) resumable.set(Number(thread), epoch)
   const file: IdentityFile = {
     version: 1,
-    uid: before === undefined || restored ? options.randomUint32() >>> 0 : before.uid,
+    uid: before === undefined || isAnother ? options.randomUint32() >>> 0 : before.uid,
     cluster: options.cluster,
     name: options.name,
     generation: (before?.generation ?? 0) + 1,
     clean: false,
-    nextEpoch: before === undefined || restored ? 0 : before.nextEpoch,
+    nextEpoch: before === undefined || isAnother ? 0 : before.nextEpoch,
     epochs: {}
   }
   replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`)

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fault, type Fault } from '../model/fault.ts'
@@ -6,6 +7,7 @@ import { limits } from '../model/limits.ts'
 import { CommitLog } from './commit-log.ts'
 import type { CommitLogOwner, SealedSegment } from './commit-log-owner.ts'
 import { diskOperations, type FileOperations } from './file-operations.ts'
+import { HotCache, type HotCacheFigures } from './hot-cache.ts'
 import { logExtension, segmentNameOf } from './log-segment.ts'
 import { Entry, MemoryTable, type Generation } from './memory-table.ts'
 import { unframeRecord } from './record.ts'
@@ -27,26 +29,33 @@ export interface LmdbStoreOptions {
   readonly segmentBytes?: number
   readonly batchBytesMax?: number
   readonly memoryTableBytesMax?: number
+  /** For the hot-value cache; default 0: none. */
+  readonly hotCacheBytes?: number
   readonly sealAfterMs?: number
   readonly lazyFlushMs?: number
   readonly files?: FileOperations
 }
 
+/** While the disk refuses, one write in this time is let through to it. */
+const probeMs = 200
 const sealAfterMsDefault = 1_000
 const lazyFlushMsDefault = 100
 /** Files kept to be written over; more are deleted. */
 const sparesMax = 3
 /** A record with all its siblings. */
 const recordBytesMax = 48 * 1024 * 1024
+const noCache: HotCacheFigures = Object.freeze({ bytes: 0, pairs: 0, hits: 0, misses: 0 })
 /** Log that waits for the table, as a multiple of the memory table: one hot key fills logs, not memory. */
 const logToMemoryMax = 4
 
 /**
- * A data thread's store: commit log → memory table → LMDB, which the host's table writer fills from the sealed segments.
+ * A data thread's store: commit log → memory table → LMDB (and a cache of what is read from it), which the host's table writer fills from the sealed segments.
  * @see docs/storage.md
  */
 export class LmdbStore implements Store, CommitLogOwner {
   readonly #memory = new MemoryTable()
+  readonly #cache: HotCache | undefined
+  readonly #allocate: ((bytes: number) => Buffer) | undefined
   readonly #refused = new RefusedWrites(setImmediate)
   readonly #table: Table
   readonly #log: CommitLog
@@ -60,6 +69,10 @@ export class LmdbStore implements Store, CommitLogOwner {
   /** Why the table writer does not get on. */
   #stalled: Fault | undefined
   #moved: (() => void) | undefined
+  /** Why the log does not take anything; and when a write may find out whether it does again. */
+  #failing: Fault | undefined
+  #probeAtMs = 0
+  failures = 0
   #closed = false
   #released = false
   #writes = 0
@@ -84,6 +97,10 @@ export class LmdbStore implements Store, CommitLogOwner {
   private constructor(options: LmdbStoreOptions, table: Table) {
     this.#table = table
     this.#tableWriter = options.tableWriter
+    const cache =
+      options.hotCacheBytes === undefined || options.hotCacheBytes === 0 ? undefined : new HotCache(options.hotCacheBytes)
+    this.#cache = cache
+    this.#allocate = cache === undefined ? undefined : bytes => cache.allocate(bytes)
     this.#memoryBytesMax = options.memoryTableBytesMax ?? limits.memoryTableBytesMax
     this.#logBytesMax = this.#memoryBytesMax * logToMemoryMax
     this.#log = new CommitLog(
@@ -104,33 +121,43 @@ export class LmdbStore implements Store, CommitLogOwner {
   read(partition: number, key: Key): Uint8Array | undefined {
     this.#reads++
     const entry = this.#memory.get(partition, key)
-    return entry === undefined ? this.#readTable(partition, key) : entry.record
+    if (entry !== undefined) return entry.record
+    return this.#cache?.get(partition, key) ?? this.#readTable(partition, key)
   }
 
   #readTable(partition: number, key: Key): Uint8Array | undefined {
     const framed = tableRecord(this.#table, partition, key)
     if (framed === undefined) return undefined
     try {
-      return unframeRecord(framed, framed.length, partition, key)
+      const record = unframeRecord(framed, framed.length, partition, key, this.#allocate)
+      this.#cache?.put(partition, key, record)
+      return record
     } catch (error) {
       if (error instanceof CorruptRecord) this.#corruptRecords++
       throw error
     }
   }
 
-  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): void {
-    this.#append(new Entry(partition, key, record, durability === 'flushed', completion), completion)
+  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): boolean {
+    return this.#append(new Entry(partition, key, record, durability === 'flushed', completion), completion)
   }
 
-  erase(partition: number, key: Key, completion: Completion): void {
-    this.#append(new Entry(partition, key, undefined, false, completion), completion)
+  erase(partition: number, key: Key, completion: Completion): boolean {
+    return this.#append(new Entry(partition, key, undefined, false, completion), completion)
   }
 
-  #append(entry: Entry, completion: Completion): void {
+  #append(entry: Entry, completion: Completion): boolean {
     this.#writes++
     const why = this.#refusal(entry)
-    if (why === undefined) this.#log.append(entry)
-    else this.#refused.refuse(completion, why)
+    if (why !== undefined) {
+      this.#refused.refuse(completion, why)
+      return false
+    }
+    if (this.#failing !== undefined) this.#probe(entry, completion)
+    // From here on the memory table has the pair, until the table does: it is read from there before it is cached again.
+    this.#cache?.drop(entry.partition, entry.key)
+    this.#log.append(entry)
+    return true
   }
 
   #refusal(entry: Entry): Fault | undefined {
@@ -140,6 +167,7 @@ export class LmdbStore implements Store, CommitLogOwner {
       return fault('too_large', detail, { limit: recordBytesMax, size, outcome: 'refused' })
     }
     if (this.#closed) return fault('unavailable', 'the store is closed', { outcome: 'refused' })
+    if (this.#failing !== undefined && performance.now() < this.#probeAtMs) return this.#failing
     const bytes = this.#memory.bytes
     const logBytes = this.#movingBytes
     if (bytes < this.#memoryBytesMax && logBytes < this.#logBytesMax) return undefined
@@ -148,6 +176,17 @@ export class LmdbStore implements Store, CommitLogOwner {
       bytes < this.#memoryBytesMax ? ['log', this.#logBytesMax, logBytes] : ['memory table', this.#memoryBytesMax, bytes]
     const detail = `the ${what} holds ${reached} bytes, the limit is ${limit}, until the table writer has caught up: try again later`
     return fault('overloaded', detail, { limit, size: reached, outcome: 'refused' })
+  }
+
+  /** One write finds out whether the disk takes it again; the others wait for what becomes of it. */
+  #probe(entry: Entry, completion: Completion): void {
+    this.#probeAtMs = performance.now() + probeMs
+    entry.completion = {
+      settled: why => {
+        if (why === undefined) this.#failing = undefined
+        completion.settled(why)
+      }
+    }
   }
 
   scan(partition: number, after: Key | undefined, pairsMax: number): StorePage {
@@ -168,6 +207,10 @@ export class LmdbStore implements Store, CommitLogOwner {
     }
   }
 
+  cacheFigures(): HotCacheFigures {
+    return this.#cache?.figures() ?? noCache
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -182,6 +225,12 @@ export class LmdbStore implements Store, CommitLogOwner {
 
   begun(number: number): Generation {
     return this.#memory.begin(number)
+  }
+
+  failed(why: Fault): void {
+    this.failures++
+    // What comes now is refused before anyone hears of it: it leaves no trace here nor elsewhere.
+    this.#failing = { ...why, outcome: 'refused' }
   }
 
   abandoned(number: number): void {

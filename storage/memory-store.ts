@@ -24,6 +24,8 @@ export interface MemoryStoreOptions {
   /** From committed to flushed. */
   readonly flushMs: number
   readonly memoryTableBytesMax?: number
+  /** Told of each change as it is made; `before` undefined: there was nothing, or it is corrupt; `record` undefined: an erase. */
+  readonly onWrite?: (partition: number, key: Key, before: Uint8Array | undefined, record: Uint8Array | undefined) => void
 }
 
 /**
@@ -45,6 +47,7 @@ export class MemoryStore implements Store {
   #reads = 0
   #flushes = 0
   #corruptRecords = 0
+  failures = 0
 
   constructor(options: MemoryStoreOptions) {
     this.#options = options
@@ -63,21 +66,33 @@ export class MemoryStore implements Store {
     throw new CorruptRecord(key, 'the simulated disk flipped its bits')
   }
 
-  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): void {
-    this.#append(new Entry(partition, key, record, durability === 'flushed', completion), completion)
+  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): boolean {
+    return this.#append(new Entry(partition, key, record, durability === 'flushed', completion), completion)
   }
 
-  erase(partition: number, key: Key, completion: Completion): void {
-    this.#append(new Entry(partition, key, undefined, false, completion), completion)
+  erase(partition: number, key: Key, completion: Completion): boolean {
+    return this.#append(new Entry(partition, key, undefined, false, completion), completion)
   }
 
-  #append(entry: Entry, completion: Completion): void {
+  #append(entry: Entry, completion: Completion): boolean {
     this.#writes++
     const why = this.#refusal()
-    if (why !== undefined) return this.#refused.refuse(completion, why)
+    if (why !== undefined) {
+      this.#refused.refuse(completion, why)
+      return false
+    }
+    this.#options.onWrite?.(entry.partition, entry.key, this.#present(entry.partition, entry.key), entry.record)
     this.#unsettled.put(entry)
     this.#gathering.push(entry)
     this.#begin()
+    return true
+  }
+
+  /** What a reader would find, without counting as one. */
+  #present(partition: number, key: Key): Uint8Array | undefined {
+    const entry = this.#memory.get(partition, key)
+    if (entry !== undefined) return entry.record
+    return this.#disk.isCorrupt(partition, key) ? undefined : this.#disk.pairs(partition)?.get(key)
   }
 
   #refusal(): Fault | undefined {
@@ -133,6 +148,7 @@ export class MemoryStore implements Store {
   /** The batch, and what came after it, since it may rest on it. */
   #refuse(batch: Entry[]): void {
     const entries = [...batch, ...this.#gathering]
+    this.failures++
     this.#gathering = []
     this.#isWriting = false
     for (let at = entries.length - 1; at >= 0; at--) {

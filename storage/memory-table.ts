@@ -96,7 +96,9 @@ export class MemoryTable {
   /** @returns the newest write of the pair; an entry without a record where that was an erase */
   get(partition: number, key: Key): Entry | undefined {
     for (let at = 0; at < this.#generations.length; at++) {
-      const entry = this.#generations[at]!.partitions.get(partition)?.get(key)
+      const generation = this.#generations[at]!
+      if (generation.pairs === 0) continue
+      const entry = generation.partitions.get(partition)?.get(key)
       if (entry !== undefined) return entry
     }
     return undefined

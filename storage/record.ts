@@ -49,16 +49,23 @@ export function frameRecord(target: Uint8Array, at: number, partition: number, k
 }
 
 /**
- * The payload of a framed record, copied (into Node's pool of small buffers) and verified.
+ * The payload of a framed record, copied and verified.
  * @param framed may be longer than the record: LMDB hands out one reused buffer
  * @param length bytes of the record
+ * @param allocate where the copy goes; Node's pool of small buffers, where nothing is said
  * @throws {CorruptRecord} the checksum does not hold, or the format is unknown
  */
-export function unframeRecord(framed: Buffer, length: number, partition: number, key: Key): Uint8Array {
+export function unframeRecord(
+  framed: Buffer,
+  length: number,
+  partition: number,
+  key: Key,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafe
+): Uint8Array {
   if (length < recordHeaderBytes) throw new CorruptRecord(key, `it has ${length} bytes, fewer than its header`)
   if (framed[0] !== formatVersion) throw new CorruptRecord(key, `its format version is ${framed[0]}, known is ${formatVersion}`)
   if (framed[1] !== 0) throw new CorruptRecord(key, `its flags are ${framed[1]}, none is known`)
-  const payload = Buffer.allocUnsafe(length - recordHeaderBytes)
+  const payload = allocate(length - recordHeaderBytes)
   framed.copy(payload, 0, recordHeaderBytes, length)
   const stored = (framed[2]! | (framed[3]! << 8) | (framed[4]! << 16) | (framed[5]! << 24)) >>> 0
   const actual = hash32(payload, recordSeed(partition, key))

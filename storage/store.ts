@@ -54,10 +54,16 @@ export interface Store {
   /**
    * Replace the pair's record. The bytes belong to the store from here on.
    * Writes settle in order; a `committed` one may settle before an earlier `flushed` one.
+   * @returns false where it is refused at once, before any read could show it; `completion` is told so all the same
    */
-  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): void
-  /** Forget the pair: for purged tombstones and partitions that moved away, never for a user's delete. */
-  erase(partition: number, key: Key, completion: Completion): void
+  write(partition: number, key: Key, record: Uint8Array, durability: Durability, completion: Completion): boolean
+  /** Forget the pair: for purged tombstones and partitions that moved away, never for a user's delete. @returns as `write` */
+  erase(partition: number, key: Key, completion: Completion): boolean
+  /**
+   * Rises whenever changes that were taken, and that reads showed, are refused after all. In the same turn in which reads cease to
+   * show them: before anyone can act on what is left, and before their completions are told.
+   */
+  readonly failures: number
   /** Pairs of one partition in key order, beginning after `after`. */
   scan(partition: number, after: Key | undefined, pairsMax: number): StorePage
   figures(): StoreFigures
@@ -77,11 +83,31 @@ export class CorruptRecord extends Error {
 
 /**
  * Mints dots. The id is new after every stop that was not clean, so a counter that was not written down is never used again.
+ *
+ * Whoever mints claims, in the vector of the record, to have seen all that this id minted for the key before. That holds only while the
+ * thread has kept all of it: a write that was refused by the disk after its dot was told to others, or a record that turned out to be
+ * damaged, ends it. From then on a mint claims single dots (`isWhole` is false), until another id has taken the place of this one.
  * @see Preguiça et al., Dotted Version Vectors (2010), section 5
  */
 export interface DotClock {
-  /** (host uid, epoch) as one number: uid × 2^20 + epoch. */
+  /** (host uid, epoch) as one number: uid × 2^20 + epoch. It may change between two turns. */
   readonly vnode: number
   /** The next counter: greater than any this id was given before. */
   next(): number
+  /** The last counter that was given out. */
+  readonly counter: number
+  /** Whether all that this id minted and that is acknowledged is still kept here. */
+  readonly isWhole: boolean
+  /** Something that this id minted may be kept here no more. Another id is asked for; it comes in a later turn. */
+  abandon(): void
+  /** Writes work: the time to ask for another id where the present one is not whole. Costs nothing where it is. */
+  recovered(): void
+  /** Ids that were given up in this life of the thread, with the time at which they were: oldest first. */
+  readonly retired: readonly RetiredId[]
+}
+
+export interface RetiredId {
+  readonly vnode: number
+  /** Of the thread's monotonic clock. */
+  readonly atMs: number
 }

@@ -49,6 +49,11 @@ export class VirtualDisk {
     return this.#cached.length
   }
 
+  /** Partitions that something was ever written to, ascending. */
+  partitions(): number[] {
+    return [...this.#visible.keys()].sort((a, b) => a - b)
+  }
+
   /** The partition's pairs, flushed or not, in no order. */
   pairs(partition: number): ReadonlyMap<Key, Uint8Array> | undefined {
     return this.#visible.get(partition)

@@ -1,10 +1,11 @@
 import type { ActorDescription } from '../../runtime/actor.ts'
 import type { ClusterShown, HostShown, RingShown } from '../admin.ts'
 import type { Explanation } from '../admin-explain.ts'
+import type { WorkShown } from '../admin-work.ts'
 import type { Cluster } from './cluster.ts'
 import { CommandFailure, painted, type TextSink } from './terminal.ts'
 
-export type { ActorDescription, ClusterShown, Explanation, HostShown, RingShown }
+export type { ActorDescription, ClusterShown, Explanation, HostShown, RingShown, WorkShown }
 
 export async function describeCluster(cluster: Cluster, timeoutMs: number): Promise<ClusterShown> {
   return shaped(await cluster.admin('cluster', {}, timeoutMs), 'hosts', 'cluster')
@@ -20,6 +21,15 @@ export async function describeActors(
   timeoutMs: number
 ): Promise<{ host: string; tree: ActorDescription }> {
   return shaped(await cluster.admin('actors', host === undefined ? {} : { host }, timeoutMs), 'tree', 'actors')
+}
+
+export async function describeWork(cluster: Cluster, timeoutMs: number): Promise<WorkShown> {
+  return shaped(await cluster.admin('work', {}, timeoutMs), 'hosts', 'work')
+}
+
+/** @returns how things stand at the beginning */
+export async function beginRepair(cluster: Cluster, timeoutMs: number): Promise<WorkShown> {
+  return shaped(await cluster.admin('repair', {}, timeoutMs), 'hosts', 'repair')
 }
 
 /** A reply of another version may lack what the tables are made of; better a sentence than a stack. */

@@ -3,6 +3,7 @@ import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../..
 import { fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { IdTable } from '../../runtime/id-table.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { errorOf } from './errors.ts'
 import { unanswered, whereOf, withoutEffect } from './request-fault.ts'
@@ -34,7 +35,7 @@ export interface AttemptsOptions {
  */
 export class Attempts {
   /** By correlation. */
-  readonly underWay = new Map<number, Request>()
+  readonly underWay = new IdTable<Request>()
   routes: Routes | undefined = undefined
   retries = 0
   hedges = 0

@@ -4,11 +4,13 @@ import { codecRegistry } from '../../bus/codec.ts'
 import { NatsBus } from '../../bus/nats-bus.ts'
 import { clientThread, subjectScheme } from '../../bus/subject.ts'
 import { fault } from '../../model/fault.ts'
+import { limits } from '../../model/limits.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { clientSettings, type ClientSettings, type ConnectOptions } from './client-options.ts'
 import { errorOf } from './errors.ts'
 import { connectError, NatsDesk } from './nats-desk.ts'
 import { RingSource } from './ring-source.ts'
+import { nearServerOf } from './near-server.ts'
 import { StoreCore } from './store-core.ts'
 import { Store } from './store.ts'
 
@@ -55,6 +57,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
   opened.push(desk)
   const bus = await NatsBus.connect({
     servers,
+    near: { hostsMax: limits.nearHostsMax, locate: async host => nearServerOf(core.view, host, settings) },
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     scheme: subjectScheme(cluster, 'c'),

@@ -58,7 +58,21 @@ export function readingOf(got: Got, nowMs: number): Reading {
 }
 
 export function etagOf(got: Got): string {
-  return digestOf(got.siblings).toString(16)
+  return hexOf(digestOf(got.siblings))
+}
+
+const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const twoTo32 = 2 ** 32
+
+/** As `number.toString(16)`, which takes a microsecond. @param number 0 ≤ number < 2^53 */
+function hexOf(number: number): string {
+  const high = Math.floor(number / twoTo32)
+  const low = number >>> 0
+  let text = hexPairs[low >>> 24]! + hexPairs[(low >>> 16) & 0xff]! + hexPairs[(low >>> 8) & 0xff]! + hexPairs[low & 0xff]!
+  if (high > 0) text = hexPairs[high >>> 16]! + hexPairs[(high >>> 8) & 0xff]! + hexPairs[high & 0xff]! + text
+  let zeros = 0
+  while (zeros < text.length - 1 && text.charCodeAt(zeros) === 48) zeros++
+  return zeros === 0 ? text : text.slice(zeros)
 }
 
 /** @returns undefined where there is nothing to show */

@@ -44,6 +44,21 @@ export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door):
     }
   )
 
+  app.get('/api/v1/work', { schema: describeCluster.work }, async (_request, reply) =>
+    reply.header('content-type', json).send(JSON.stringify(await admin.work()))
+  )
+
+  app.get('/api/v1/repair', { schema: describeCluster.repairProgress }, async (_request, reply) =>
+    reply.header('content-type', json).send(JSON.stringify(await admin.repairProgress()))
+  )
+
+  app.post('/api/v1/repair', { schema: describeCluster.repair }, async (_request, reply) =>
+    reply
+      .code(202)
+      .header('content-type', json)
+      .send(JSON.stringify(await admin.repair()))
+  )
+
   app.get<{ Params: { bucket: string; key: string }; Querystring: { encoding?: string | string[] } }>(
     '/api/v1/explain/:bucket/:key',
     { schema: describeCluster.explain },

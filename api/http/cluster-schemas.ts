@@ -52,6 +52,21 @@ export const describeCluster = {
     querystring: { type: 'object', properties: { host: { type: 'string', description: 'Default: this host' } } },
     response: { 200: jsonReply('Tree', { host: text, tree: { type: 'object' } }), 404: problem }
   },
+  work: {
+    tags: cluster,
+    summary: 'The repair work of every host: what runs, what waits, what was done',
+    response: { 200: jsonReply('Work', { hosts: { type: 'array', items: { type: 'object' } } }) }
+  },
+  repair: {
+    tags: cluster,
+    summary: 'Compare all replicas, mend what differs and deliver hints now; answers with how things stand at the beginning',
+    response: { 202: jsonReply('Begun', { hosts: { type: 'array', items: { type: 'object' } } }) }
+  },
+  repairProgress: {
+    tags: cluster,
+    summary: 'How far that is: a piece of work is through when its runs have risen',
+    response: { 200: jsonReply('Work', { hosts: { type: 'array', items: { type: 'object' } } }) }
+  },
   explain: {
     tags: cluster,
     summary: 'What each replica holds of a key',

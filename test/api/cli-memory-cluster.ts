@@ -115,6 +115,20 @@ export class MemoryCluster implements Cluster {
         }
       case 'ring':
         return { epoch: '0000000a', partitions: 8, replicas: 1, owners: Array.from({ length: 8 }, () => ['a']) }
+      case 'work':
+        return {
+          hosts: [
+            {
+              host: 'a',
+              reached: true,
+              items: [
+                { job: 'exchange/c', kind: 'exchange', state: 'running', ready: true, lost: 0, runs: 4 },
+                { job: 'handoff/b', kind: 'handoff', state: 'waiting', ready: false, lost: 2, runs: 1 }
+              ]
+            },
+            { host: 'b', reached: false, items: [] }
+          ]
+        }
       case 'bucket-get':
         return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' }
       case 'bucket-set':

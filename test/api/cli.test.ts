@@ -181,6 +181,7 @@ t.test('status, hosts, ring, bucket → a table for people, JSON for programs', 
   const status = new TestTerminal(cluster)
   t.equal(await run(status, 'status'), 0)
   t.match(status.out, /carillon: every partition has a quorum\nhosts +1 of 2 up\n[^]*HOST +STATE[^]*\na +up[^]*\nb +down/)
+  t.match(status.out, /\nrepair +1 under way, 1 waiting for hosts that are away, 2 begun again after a failure\n/)
   t.notMatch(status.out, /\u001b/, 'no colours where there is no screen')
   const json = new TestTerminal(cluster)
   await run(json, 'status', '--json')
@@ -189,6 +190,7 @@ t.test('status, hosts, ring, bucket → a table for people, JSON for programs', 
     healthy: true,
     partitions: 8,
     partitions_below_quorum: 0,
+    repair: { running: 1, waiting_for_hosts: 1, lost: 2 },
     hosts: [{ name: 'a' }, { name: 'b' }]
   })
   const hosts = new TestTerminal(cluster)

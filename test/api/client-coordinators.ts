@@ -50,6 +50,7 @@ export function ringOf(
       nats: '',
       version: '0',
       isBack: false,
+      isDirect: true,
       seen: '00000001',
       arrived: ''
     })),

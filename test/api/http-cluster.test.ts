@@ -59,6 +59,31 @@ t.test('cluster, ring, actors, explain: the documented shapes', async t => {
   )
 })
 
+t.test('work: the items of each host; one that does not answer is shown as such', async t => {
+  const { ask, store } = await httpRig(t)
+  store.kill('c')
+  const { hosts } = (await ask('GET', '/api/v1/work')).json()
+  t.match(hosts, [
+    { host: 'a', reached: true },
+    { host: 'b', reached: true },
+    { host: 'c', reached: false, items: [] }
+  ])
+  t.same(hosts[0].items, [
+    {
+      job: 'handoff/z',
+      kind: 'handoff',
+      subject: 'z',
+      state: 'running',
+      ready: true,
+      fence: 8,
+      lost: 1,
+      runs: 2,
+      figures: { keys: 3 },
+      totals: { keys: 3 }
+    }
+  ])
+})
+
 t.test('buckets: properties are read, changed one by one, and refused by name', async t => {
   const { ask } = await httpRig(t)
   t.same((await ask('GET', '/api/v1/buckets/b')).json(), {
@@ -227,6 +252,7 @@ t.test('openapi: the document names every route, and its page needs nothing from
     '/api/v1/cluster',
     '/api/v1/ring',
     '/api/v1/actors',
+    '/api/v1/work',
     '/api/v1/explain/{bucket}/{key}',
     '/api/v1/events'
   ]) {

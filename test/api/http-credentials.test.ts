@@ -28,6 +28,7 @@ const paths = [
   '/api/v1/cluster',
   '/api/v1/ring',
   '/api/v1/actors',
+  '/api/v1/work',
   '/api/v1/explain/b/k',
   '/api/v1/events',
   '/nothing',

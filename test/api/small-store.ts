@@ -133,6 +133,11 @@ export class SmallStore {
       this.table = { ...this.table, [bucket]: { version: 1, writer: host, properties: { ...before, ...properties } } }
       return { kind: 'bucket-set' }
     }
+    if (actor === 'work-keeper') {
+      const figures = { keys: 3 }
+      const state = { state: 'running', ready: true, fence: 8, lost: 1, runs: 2, figures, totals: figures }
+      return { kind: 'work', host, items: [{ job: 'handoff/z', kind: 'handoff', subject: 'z', ...state }] } as Message
+    }
     if (actor === 'host') {
       return message.kind === 'collect-metrics'
         ? ({ kind: 'host-metrics', host, text: '# HELP carillon_up 1\ncarillon_up 1\n' } as Message)

@@ -1,0 +1,279 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { interruptible } from '../api/cli/interruption.ts'
+import { wholeOption } from '../api/cli/options.ts'
+import { startProgress } from '../api/cli/progress.ts'
+import { CommandFailure, type Terminal, UsageError } from '../api/cli/terminal.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { type FaultKind, faultKinds, faultText } from '../simulation/fault-plan.ts'
+import { type Outcome, runScenario } from '../simulation/run.ts'
+import { drawScenario, type Scenario, type ScenarioOptions } from '../simulation/scenario.ts'
+import { runSeeds } from '../simulation/seed-pool.ts'
+import { shrink } from '../simulation/shrink.ts'
+import { TraceLog } from '../simulation/trace-log.ts'
+import { keyText } from '../simulation/violation.ts'
+import { type WorkloadName, workloadNames, workloads } from '../simulation/workload.ts'
+
+interface Flags {
+  readonly seed?: number
+  readonly seeds?: readonly [number, number]
+  readonly runs?: number
+  readonly hosts: number
+  readonly minutes: number
+  readonly clients: number
+  readonly operations?: number
+  readonly faults: readonly FaultKind[]
+  readonly workload: readonly WorkloadName[]
+  readonly threads: number
+  readonly scenario?: string
+  readonly shrink?: boolean
+  readonly trace?: string
+  readonly json?: boolean
+}
+
+const seedMax = Number.MAX_SAFE_INTEGER
+const seedDrawn = 1_000_000_000
+const hostsMax = 32
+const clientsMax = 64
+const minutesMax = 10_000
+const runsMax = 10_000_000
+const shrinkRunsMax = 400
+const traceTailLines = 60
+const violationsShown = 5
+const failuresShown = 10
+
+export function define(command: Command, terminal: Terminal): void {
+  command
+    .description(
+      'Run whole clusters of the real actors on virtual time, with faults drawn from the seed, and check what may never happen. The same seed gives the same history.'
+    )
+    .addOption(wholeOption('--seed <SEED>', 'the run to do (default: one by chance, which is printed)', 0, seedMax))
+    .addOption(new Option('--seeds <FROM..TO>', 'many runs, one for each of these seeds').argParser(rangeOf))
+    .addOption(wholeOption('--runs <N>', 'many runs, from --seed on', 1, runsMax))
+    .addOption(wholeOption('--hosts <N>', 'hosts at first', 1, hostsMax).default(5))
+    .addOption(
+      new Option('--minutes <M>', 'of virtual time, for clients and faults; then the cluster is healed and checked')
+        .default(5)
+        .argParser(minutesOf)
+    )
+    .addOption(wholeOption('--clients <N>', 'clients, each with one operation at a time', 1, clientsMax).default(6))
+    .addOption(wholeOption('--operations <N>', 'operations of each client at most (default: as many as fit)', 1, seedMax))
+    .addOption(
+      new Option('--faults <KINDS>', `all, none, or of ${faultKinds.join(', ')}, separated by commas`)
+        .default(faultKinds, 'all')
+        .argParser(faultsOf)
+    )
+    .addOption(
+      new Option('--workload <NAMES>', `of ${workloadNames.join(', ')}, separated by commas; clients take turns`)
+        .default(workloadNames, 'all')
+        .argParser(workloadsOf)
+    )
+    .addOption(wholeOption('--threads <N>', 'runs side by side', 1, 256).default(availableParallelism(), 'one for each core'))
+    .addOption(new Option('--scenario <FILE>', 'run a scenario that --shrink printed, in place of one drawn from a seed'))
+    .addOption(new Option('--shrink', 'make a failing scenario as small as it still fails, and print it'))
+    .addOption(new Option('--trace <FILE>', 'write every message and fault of the run, in order'))
+    .option('--json', 'print JSON')
+    .action((flags: Flags) => simulate(terminal, flags))
+}
+
+async function simulate(terminal: Terminal, flags: Flags): Promise<void> {
+  const seed = flags.seed ?? systemRandom().below(seedDrawn)
+  if (flags.seeds !== undefined || flags.runs !== undefined) return simulateMany(terminal, flags, seed)
+  const scenario = flags.scenario === undefined ? drawScenario(optionsOf(flags, seed)) : await scenarioOf(flags.scenario)
+  const outcome = await runTraced(scenario, flags)
+  if (flags.json === true) await terminal.output.write(`${JSON.stringify(reportOf(outcome))}\n`)
+  else await describe(terminal, scenario, outcome, flags)
+  if (outcome.violations.length === 0) return
+  if (flags.shrink === true) await shrunk(terminal, scenario)
+  throw new CommandFailure(
+    `${outcome.violations.length} violations. The same again: ${flags.scenario === undefined ? replayOf(outcome.seed, flags) : `carillon simulate --scenario ${flags.scenario}`}`
+  )
+}
+
+async function runTraced(scenario: Scenario, flags: Flags): Promise<Outcome> {
+  if (flags.trace === undefined) return runScenario(scenario)
+  const lines: string[] = []
+  const outcome = runScenario(scenario, new TraceLog(line => void lines.push(line)))
+  await writeFile(flags.trace, `${lines.join('\n')}\n`)
+  return outcome
+}
+
+/** What tools rely on, see docs/cli.md. */
+function reportOf({ traceHash, healedMs, violations, ...figures }: Outcome): Record<string, unknown> {
+  return {
+    ...figures,
+    trace_hash: traceHash,
+    healed_ms: Number.isFinite(healedMs) ? healedMs : null,
+    violations: violations.map(({ invariant, atMs, key, text }) => ({
+      invariant,
+      at_ms: atMs,
+      key: key === undefined ? null : keyText(key),
+      text
+    }))
+  }
+}
+
+async function describe(terminal: Terminal, scenario: Scenario, outcome: Outcome, flags: Flags): Promise<void> {
+  const { events, operations, acknowledged, refused, indeterminate, violations, traceHash } = outcome
+  const faults = scenario.faults.map(fault => `  ${faultText(fault)}\n`).join('')
+  await terminal.output.write(
+    `seed ${outcome.seed}: ${scenario.hosts} hosts, ${(scenario.untilMs - scenario.fromMs) / 60_000} minutes, ${scenario.clients.length} clients, ${scenario.faults.length} faults\n${faults}` +
+      `${events} events, trace ${traceHash}\n` +
+      `${operations} writes: ${acknowledged} acknowledged, ${refused} refused, ${indeterminate} of unknown outcome\n` +
+      `${Number.isFinite(outcome.healedMs) ? `all replicas were equal ${outcome.healedMs / 1000} s after healing\n` : ''}`
+  )
+  for (const { invariant, atMs, text } of violations.slice(0, violationsShown))
+    await terminal.output.write(`${invariant}, at ${(atMs / 1000).toFixed(3)} s: ${text}\n`)
+  const [first] = violations
+  if (first === undefined) return
+  if (violations.length > violationsShown) await terminal.output.write(`and ${violations.length - violationsShown} more\n`)
+  if (first.key === undefined || flags.trace !== undefined) return
+  await terminal.output.write(`\nThe last of what was said about ${keyText(first.key)} (all of it, and all else: --trace FILE):\n`)
+  await terminal.output.write(`${tailOf(scenario, first.key, first.atMs).join('\n')}\n\n`)
+}
+
+/** The run once more, for the lines about one key until the violation. */
+function tailOf(scenario: Scenario, key: string, untilMs: number): string[] {
+  const lines: string[] = []
+  let isOver = false
+  const log = new TraceLog(line => {
+    if (!isOver) lines.push(line)
+    if (lines.length > 2 * traceTailLines) lines.splice(0, traceTailLines)
+  }, key as never)
+  runScenario(scenario, {
+    onFault: log.onFault,
+    onMessage: seen => {
+      isOver ||= seen.atMs > untilMs
+      log.onMessage(seen)
+    }
+  })
+  return lines.slice(-traceTailLines)
+}
+
+async function shrunk(terminal: Terminal, scenario: Scenario): Promise<void> {
+  await terminal.errors.write(`shrinking, in ${shrinkRunsMax} runs at most …\n`)
+  const told: Promise<void>[] = []
+  const result = shrink(scenario, {
+    run: candidate => runScenario(candidate),
+    runsMax: shrinkRunsMax,
+    onStep: ({ faults, clients, hosts, fromMs, untilMs }, runs) => {
+      const seconds = (untilMs - fromMs) / 1000
+      const line = `run ${runs}: ${faults.length} faults, ${clients.length} clients, ${hosts} hosts, ${seconds} s\n`
+      told.push(terminal.errors.write(line))
+    }
+  })
+  await Promise.all(told)
+  const faults = result.scenario.faults.map(fault => `  ${faultText(fault)}\n`).join('')
+  await terminal.errors.write(`after ${result.runs} runs:\n${faults}${result.violation.invariant}: ${result.violation.text}\n`)
+  await terminal.errors.write('Keep the next line in a file and run it with --scenario FILE:\n')
+  await terminal.output.write(`${JSON.stringify(result.scenario)}\n`)
+}
+
+async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number): Promise<void> {
+  if (flags.trace !== undefined || flags.scenario !== undefined || flags.shrink === true)
+    throw new UsageError('--trace, --scenario and --shrink are for one run: give --seed alone')
+  const [from, to] = flags.seeds ?? [firstSeed, firstSeed + (flags.runs ?? 1) - 1]
+  const total = to - from + 1
+  if (total > runsMax) throw new UsageError(`${total} runs are too many: ${runsMax} at most`)
+  const sums = { runs: 0, events: 0, operations: 0, acknowledged: 0 }
+  const failures: Outcome[] = []
+  const startedMs = terminal.clock.now()
+  const progress = await startProgress(terminal, 'simulating', total, () => ({
+    doneUnits: sums.runs,
+    text: `${sums.runs} runs, ${sums.events} events, ${failures.length} failed`
+  }))
+  await interruptible(terminal, signal =>
+    runSeeds({
+      scenarios: scenariosOf(flags, from, to),
+      threads: Math.min(flags.threads, total),
+      signal,
+      onOutcome: outcome => {
+        sums.runs++
+        sums.events += outcome.events
+        sums.operations += outcome.operations
+        sums.acknowledged += outcome.acknowledged
+        const [first] = outcome.violations
+        if (first === undefined) return
+        failures.push(outcome)
+        progress.say(`seed ${outcome.seed}: ${first.invariant}: ${first.text}`)
+      }
+    })
+  )
+  await progress.end()
+  failures.sort((a, b) => a.seed - b.seed)
+  const seconds = (terminal.clock.now() - startedMs) / 1000
+  if (flags.json === true) {
+    await terminal.output.write(`${JSON.stringify({ ...sums, seconds, failures: failures.map(reportOf) })}\n`)
+  } else {
+    const { runs, events, acknowledged } = sums
+    const rate = Math.round(events / Math.max(seconds, 0.001))
+    await terminal.output.write(
+      `${runs} runs, ${events} events (${rate}/s), ${acknowledged} acknowledged writes, ${failures.length} runs with violations\n`
+    )
+    for (const { seed } of failures.slice(0, failuresShown)) await terminal.output.write(`  ${replayOf(seed, flags)}\n`)
+  }
+  if (failures.length > 0) throw new CommandFailure(`${failures.length} of ${sums.runs} runs violated an invariant`)
+}
+
+function optionsOf(flags: Flags, seed: number): ScenarioOptions {
+  const { hosts, minutes, clients, operations, faults, workload } = flags
+  return {
+    ...{ seed, hosts, minutes, clients, faults, workloads: workload },
+    ...(operations === undefined ? {} : { operationsMax: operations })
+  }
+}
+
+function* scenariosOf(flags: Flags, from: number, to: number): Generator<ScenarioOptions> {
+  for (let seed = from; seed <= to; seed++) yield optionsOf(flags, seed)
+}
+
+/** The command that does the run again. */
+function replayOf(seed: number, { hosts, minutes, clients, operations, faults, workload }: Flags): string {
+  const words = ['carillon', 'simulate', '--seed', `${seed}`, '--hosts', `${hosts}`, '--minutes', `${minutes}`]
+  words.push('--clients', `${clients}`)
+  if (operations !== undefined) words.push('--operations', `${operations}`)
+  if (faults !== faultKinds) words.push('--faults', faults.length === 0 ? 'none' : faults.join())
+  if (workload !== workloadNames) words.push('--workload', workload.join())
+  return words.join(' ')
+}
+
+async function scenarioOf(file: string): Promise<Scenario> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Scenario
+  } catch (error) {
+    throw new CommandFailure(`${file} holds no scenario: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function rangeOf(text: string): readonly [number, number] {
+  const match = /^(\d{1,15})\.\.(\d{1,15})$/.exec(text)
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])]
+  if (!(from <= to)) throw new InvalidArgumentError('Allowed are two seeds, the lower one first: 1..200.')
+  return [from, to]
+}
+
+function minutesOf(text: string): number {
+  const value = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : 0
+  if (!(value > 0 && value <= minutesMax)) throw new InvalidArgumentError(`Allowed is a number above 0, up to ${minutesMax}.`)
+  return value
+}
+
+function faultsOf(text: string): readonly FaultKind[] {
+  if (text === 'all') return faultKinds
+  if (text === 'none') return []
+  return text.split(',').map(word => {
+    const kind = faultKinds.find(each => each === word.trim())
+    if (kind === undefined) throw new InvalidArgumentError(`Allowed are all, none, or of ${faultKinds.join(', ')}.`)
+    return kind
+  })
+}
+
+function workloadsOf(text: string): readonly WorkloadName[] {
+  if (text === 'all') return workloadNames
+  return text.split(',').map(word => {
+    const name = word.trim()
+    if (!Object.hasOwn(workloads, name)) throw new InvalidArgumentError(`Allowed are all, or of ${workloadNames.join(', ')}.`)
+    return name as WorkloadName
+  })
+}

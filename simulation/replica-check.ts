@@ -1,0 +1,58 @@
+import { preferenceOf } from '../actors/ring-index.ts'
+import type { RingView } from '../actors/ring-view.ts'
+import { type Key, partitionOf, positionOf, systemKeysEnd } from '../model/key.ts'
+import { decodeSiblings } from '../model/siblings-codec.ts'
+import type { SimulatedCluster } from './simulated-cluster.ts'
+import { siblingsText } from './store-check.ts'
+import { keyText } from './violation.ts'
+
+/** A key that replicas hold differently. */
+export interface Disagreement {
+  readonly key: Key
+  readonly text: string
+}
+
+/**
+ * Compare what the owners of each key hold, straight from their disks.
+ * @param view the ring that says who they are; hosts that are lost are passed over
+ * @param n replicas of a key
+ * @returns the keys on which owners differ
+ */
+export function disagreements(cluster: SimulatedCluster, view: RingView, n: number, lost: ReadonlySet<string>): Disagreement[] {
+  const keys = new Map<Key, number>()
+  for (const { disk } of cluster.machines) {
+    for (const partition of disk.partitions()) {
+      for (const key of disk.pairs(partition)?.keys() ?? []) if (key > systemKeysEnd) keys.set(key, partition)
+    }
+  }
+  const found: Disagreement[] = []
+  for (const [key, partition] of keys) {
+    if (partitionOf(positionOf(key), view.partitions) !== partition) {
+      found.push({ key, text: `${keyText(key)} lies in partition ${partition}, where it does not belong` })
+      continue
+    }
+    const owners = preferenceOf(view.owners, partition, n).map(index => view.hosts[index]!.name)
+    const records = owners
+      .filter(name => !lost.has(name))
+      .map(name => {
+        const { disk } = cluster.machine(name)
+        const bytes = disk.pairs(partition)?.get(key)
+        return { name, bytes, isCorrupt: disk.isCorrupt(partition, key) }
+      })
+    const [first, ...others] = records
+    if (first === undefined) continue
+    const differs = others.some(other => !isSame(first.bytes, other.bytes))
+    if (!differs && !records.some(record => record.isCorrupt)) continue
+    const held = records.map(({ name, bytes, isCorrupt }) => {
+      if (isCorrupt) return `${name} a corrupt record`
+      return `${name} ${bytes === undefined ? 'nothing' : siblingsText(decodeSiblings(bytes))}`
+    })
+    found.push({ key, text: `the owners of ${keyText(key)} hold different things: ${held.join('; ')}` })
+  }
+  return found
+}
+
+/** Records are canonical: equal siblings have equal bytes. */
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0)
+}

@@ -1,0 +1,224 @@
+import type { RingView } from '../actors/ring-view.ts'
+import type { Key } from '../model/key.ts'
+import type { AnyBehaviour, SupervisorSpec } from '../runtime/actor.ts'
+import { client, elementsOf } from './client.ts'
+import { FaultInjector } from './fault-injector.ts'
+import { finalReader } from './final-reader.ts'
+import { checkHints } from './hint-check.ts'
+import { ReadCheck } from './read-check.ts'
+import { type Disagreement, disagreements } from './replica-check.ts'
+import { checkRings } from './ring-check.ts'
+import { ringObserver, type RingViews } from './ring-observer.ts'
+import type { Scenario } from './scenario.ts'
+import { SimulatedCluster } from './simulated-cluster.ts'
+import { StoreCheck } from './store-check.ts'
+import type { Violation } from './violation.ts'
+import type { SeenMessage } from './watched-system.ts'
+import { workloads } from './workload.ts'
+import { WriteHistory } from './write-history.ts'
+
+/** What a run came to. */
+export interface Outcome {
+  readonly seed: number
+  /** Messages handled and timers fired. */
+  readonly events: number
+  readonly traceHash: string
+  /** Writes that clients began, and reads that were answered do not count. */
+  readonly operations: number
+  readonly acknowledged: number
+  readonly refused: number
+  readonly indeterminate: number
+  /** From healing until all replicas held the same; Infinity where they did not in time. */
+  readonly healedMs: number
+  readonly violations: readonly Violation[]
+}
+
+/** Somebody who looks at a run while it happens. */
+export interface RunObserver {
+  readonly onMessage?: (seen: SeenMessage) => void
+  readonly onFault?: (atMs: number, text: string) => void
+  readonly onCluster?: (cluster: SimulatedCluster) => void
+}
+
+/** After healing, all replicas of all keys are equal within this time, without any traffic of clients. */
+export const healMsMax = 120_000
+
+const settleMs = 5_000
+const lookMs = 1_000
+const silenceMs = 10_000
+const readersMsMax = 30_000
+const crashesShown = 3
+
+/** Run a scenario from the cluster's birth to the checks at its end. */
+export function runScenario(scenario: Scenario, observer: RunObserver = {}): Outcome {
+  return new Run(scenario, observer).run()
+}
+
+class Run {
+  readonly #scenario: Scenario
+  readonly #observer: RunObserver
+  readonly #cluster: SimulatedCluster
+  readonly #history = new WriteHistory()
+  readonly #check: ReadCheck
+  readonly #storeCheck: StoreCheck
+  readonly #injector: FaultInjector
+  readonly #views: RingViews = new Map()
+
+  constructor(scenario: Scenario, observer: RunObserver) {
+    this.#scenario = scenario
+    this.#observer = observer
+    const { seed, hosts, threads, partitions, weather } = scenario
+    this.#check = new ReadCheck(this.#history, () => this.#cluster.clock.now())
+    this.#storeCheck = new StoreCheck(this.#check)
+    this.#cluster = new SimulatedCluster({
+      seed,
+      hosts,
+      threads,
+      partitions,
+      weather,
+      onWrite: write => this.#storeCheck.wrote(write)
+    })
+    this.#injector = new FaultInjector(this.#cluster, text => observer.onFault?.(this.#cluster.clock.now(), text))
+    observer.onCluster?.(this.#cluster)
+    this.#cluster.simulation.watch(observer.onMessage)
+  }
+
+  run(): Outcome {
+    const { fromMs, untilMs, faults } = this.#scenario
+    const cluster = this.#cluster
+    for (const { name } of cluster.machines) cluster.start(name)
+    this.#startObserver()
+    cluster.clock.run(fromMs)
+    this.#startClients()
+    this.#injector.schedule(faults)
+    cluster.clock.run(untilMs)
+    this.#heal()
+    const healedMs = this.#awaitAgreement(untilMs)
+    if (Number.isFinite(healedMs)) this.#awaitSilence()
+    for (const text of checkHints(cluster, this.#living(), this.#injector.lost.size === 0 && Number.isFinite(healedMs))) {
+      this.#check.report('I13', undefined, text)
+    }
+    this.#readAll()
+    for (const { actor, error } of cluster.crashes.slice(0, crashesShown)) {
+      this.#check.report('no actor crashes', undefined, `${actor} crashed: ${error}`)
+    }
+    const { attempts, acknowledged, refused, indeterminate } = this.#history
+    return {
+      seed: this.#scenario.seed,
+      events: cluster.simulation.events,
+      traceHash: cluster.traceHash,
+      operations: attempts,
+      acknowledged,
+      refused,
+      indeterminate,
+      healedMs,
+      violations: this.#check.violations
+    }
+  }
+
+  #startObserver(): void {
+    const hosts = (): string[] => this.#living()
+    const tree = treeOf(ringObserver, { hosts, views: this.#views })
+    this.#cluster.simulation.host('observer').thread('client', { tree })
+  }
+
+  #startClients(): void {
+    const { clients, hosts, threads, untilMs, pauseMs, operationsMax } = this.#scenario
+    const names = this.#cluster.machines.slice(0, hosts).map(machine => machine.name)
+    for (const [index, workload] of clients.entries()) {
+      const args = {
+        name: `c${index + 1}`,
+        workload: workloads[workload],
+        hosts: names,
+        threads,
+        history: this.#history,
+        check: this.#check,
+        untilMs,
+        pauseMs,
+        operationsMax,
+        areQuorumsSound: () => !this.#injector.hasLostData
+      }
+      this.#cluster.simulation.host(args.name).thread('client', { tree: treeOf(client, args) })
+    }
+  }
+
+  #heal(): void {
+    const { weather } = this.#scenario
+    this.#injector.heal()
+    this.#cluster.network.setWeather({ ...weather, loss: 0, duplication: 0 })
+  }
+
+  #living(): string[] {
+    return this.#cluster.machines.filter(({ name }) => !this.#injector.lost.has(name)).map(machine => machine.name)
+  }
+
+  /** @returns how long it took, without any client's help */
+  #awaitAgreement(healedAtMs: number): number {
+    const cluster = this.#cluster
+    cluster.clock.run(healedAtMs + settleMs)
+    let rings: string[] = []
+    let differing: Disagreement[] = []
+    const isQuiet = (): boolean => {
+      rings = checkRings(this.#views, this.#living(), this.#injector.lost)
+      const view = this.#view()
+      differing = view === undefined ? [] : disagreements(cluster, view, view.replicas, this.#injector.lost)
+      return rings.length === 0 && differing.length === 0
+    }
+    if (cluster.simulation.runUntil(isQuiet, healMsMax, lookMs)) return cluster.clock.now() - healedAtMs
+    for (const text of rings) this.#check.report('I16', undefined, text)
+    for (const { key, text } of differing) this.#check.report('I9', key, text)
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Once all are equal, repair has nothing to do: nothing of users is written any more. */
+  #awaitSilence(): void {
+    const { clock } = this.#cluster
+    clock.run(clock.now() + settleMs)
+    const before = this.#storeCheck.writes
+    clock.run(clock.now() + silenceMs)
+    const writes = this.#storeCheck.writes - before
+    if (writes > 0) this.#check.report('I15', undefined, `${writes} records were written in ${silenceMs} ms with nothing to repair`)
+  }
+
+  #view(): RingView | undefined {
+    return this.#views.get(this.#living()[0] ?? '')
+  }
+
+  /** Every key at R = N, or at a quorum where a machine is lost for good. */
+  #readAll(): void {
+    const cluster = this.#cluster
+    const finals = new Map<Key, string[]>()
+    const keys = [...this.#history.keys.keys()]
+    const level = this.#injector.lost.size === 0 ? 'all' : 'quorum'
+    const tree = treeOf(finalReader, { hosts: this.#living(), keys, level, finals })
+    cluster.simulation.host('reader').thread('client', { tree })
+    cluster.simulation.runUntil(() => finals.size === keys.length, readersMsMax)
+    for (const key of keys) {
+      const values = finals.get(key)
+      if (values === undefined) this.#check.report('I5', key, `${key} cannot be read after healing`)
+      else this.#final(key, values)
+    }
+  }
+
+  #final(key: Key, values: readonly string[]): void {
+    const { acknowledged, events } = this.#history.of(key)
+    this.#check.read(key, values, { acknowledged, isFinal: true }, 'the last read')
+    if (!values.some(value => value.includes('|'))) return
+    const elements = new Set(elementsOf(values).split(','))
+    for (const { fate, element } of events) {
+      if (fate !== 'acknowledged' || elements.has(element)) continue
+      this.#check.report('I5', key, `element ${element} of ${key} was acknowledged and is in none of the values`)
+    }
+  }
+}
+
+function treeOf(behaviour: AnyBehaviour, args: unknown): SupervisorSpec {
+  return {
+    type: 'supervisor',
+    name: 'root',
+    strategy: 'one-for-one',
+    intensity: 0,
+    periodMs: 1000,
+    children: [{ type: 'actor', name: 'main', behaviour, args }]
+  }
+}

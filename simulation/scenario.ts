@@ -1,0 +1,80 @@
+import type { LinkWeather } from '../bus/memory-bus.ts'
+import { type Random, SeededRandom } from '../runtime/random.ts'
+import { drawFaults, type FaultKind, type PlannedFault } from './fault-plan.ts'
+import { type WorkloadName, workloadNames } from './workload.ts'
+
+/** All that a run depends on. Plain data: printed, kept, replayed, and made smaller. */
+export interface Scenario {
+  readonly seed: number
+  readonly hosts: number
+  readonly threads: number
+  readonly partitions: number
+  /** What each client does. */
+  readonly clients: readonly WorkloadName[]
+  /** Of each client. */
+  readonly operationsMax: number
+  /** Mean pause of a client between operations. */
+  readonly pauseMs: number
+  /** Clients and faults begin and end. */
+  readonly fromMs: number
+  readonly untilMs: number
+  /** Of all links, at first and after healing (then without loss and duplication). */
+  readonly weather: LinkWeather
+  readonly faults: readonly PlannedFault[]
+}
+
+export interface ScenarioOptions {
+  readonly seed: number
+  /** Default 5. */
+  readonly hosts?: number
+  /** Of virtual time, for clients and faults; default 5. */
+  readonly minutes?: number
+  readonly faults: readonly FaultKind[]
+  /** Default: all of them. */
+  readonly workloads?: readonly WorkloadName[]
+  /** Default 6. */
+  readonly clients?: number
+  readonly operationsMax?: number
+}
+
+/** The cluster has so long to form. */
+const formMs = 8_000
+const pauseMsDefault = 60
+
+/** A run's circumstances, drawn from its seed. */
+export function drawScenario(options: ScenarioOptions): Scenario {
+  const { seed, hosts = 5, minutes = 5, workloads = workloadNames, clients = 6 } = options
+  const dice = new SeededRandom(seed).fork('scenario')
+  const threads = 1 + dice.below(2)
+  const partitions = 8 << dice.below(2)
+  const fromMs = formMs
+  const untilMs = fromMs + minutes * 60_000
+  const first = dice.below(workloads.length)
+  const names = Array.from({ length: hosts }, (_, index) => `h${index + 1}`)
+  return {
+    seed,
+    hosts,
+    threads,
+    partitions,
+    clients: Array.from({ length: clients }, (_, index) => workloads[(first + index) % workloads.length]!),
+    operationsMax: options.operationsMax ?? 1_000_000,
+    pauseMs: pauseMsDefault,
+    fromMs,
+    untilMs,
+    weather: drawWeather(options.faults, dice),
+    faults: drawFaults(options.faults, { hosts: names, threads, fromMs, untilMs }, dice.fork('faults'))
+  }
+}
+
+/** What links are like all the time, where faults of that kind are wanted; a fault makes one of them worse for a while. */
+function drawWeather(kinds: readonly FaultKind[], dice: Random): LinkWeather {
+  const some = (kind: FaultKind, amount: number): number =>
+    kinds.includes(kind) && dice.next() < 0.5 ? Math.round(1000 * amount * dice.next()) / 1000 : 0
+  return {
+    delayMinMs: 0.1,
+    delayMaxMs: kinds.includes('delay') ? 1 + Math.round(20 * dice.next() ** 2) : 1,
+    loss: some('loss', 0.02),
+    duplication: some('duplication', 0.02),
+    reordering: some('reordering', 0.5)
+  }
+}

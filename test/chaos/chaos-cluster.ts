@@ -1,0 +1,161 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { freeBasePort } from '../cluster/cluster-rig.ts'
+import { ChaosHost, type HostPlace } from './chaos-host.ts'
+import { cutPower, Disk } from './disk.ts'
+import type { Ground } from './ground.ts'
+import { Network } from './network.ts'
+import { until } from './shell.ts'
+
+export const readyMsMax = 60_000
+const diskMegabytes = 256
+
+export interface ClusterView {
+  readonly epoch: string
+  readonly hosts: readonly { readonly name: string; readonly state: string; readonly pid: number }[]
+}
+
+export interface ClusterOptions {
+  readonly hosts: number
+  readonly directory: string
+  readonly ground: Ground
+  /** Whether their clocks are to be set by `setClock`. */
+  readonly skewed: boolean
+}
+
+/** The hosts, with what is between them and beneath them. */
+export class ChaosCluster {
+  readonly hosts: readonly ChaosHost[]
+  readonly network: Network | undefined
+  /** Of each host; none where the ground does not allow it. */
+  readonly disks: readonly Disk[]
+  readonly #directory: string
+
+  private constructor(hosts: readonly ChaosHost[], network: Network | undefined, disks: readonly Disk[], directory: string) {
+    this.hosts = hosts
+    this.network = network
+    this.disks = disks
+    this.#directory = directory
+  }
+
+  /** Nothing runs yet. */
+  static async make({ hosts: count, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
+    const network = ground.network === undefined ? await Network.create(count, directory) : undefined
+    const base = join(directory, 'data')
+    mkdirSync(base)
+    mkdirSync(join(directory, 'logs'))
+    const disks: Disk[] = []
+    if (ground.disks === undefined) {
+      await Disk.prepare(base)
+      for (let number = 1; number <= count; number++) disks.push(await Disk.make(base, `host-${number}`, diskMegabytes))
+    }
+    const basePort = network === undefined ? await freeBasePort() : 7_070
+    const places = Array.from({ length: count }, (_, index) =>
+      placeOf(index + 1, network, disks[index], basePort, directory, skewed)
+    )
+    const routeOf = ({ address, routePort }: HostPlace): string => `${address}:${routePort}`
+    // The first begins the cluster; the others join whichever answers.
+    const hosts = places.map(
+      place => new ChaosHost(place, place.number === 1 ? [] : places.filter(other => other !== place).map(routeOf))
+    )
+    return new ChaosCluster(hosts, network, disks, directory)
+  }
+
+  get servers(): string[] {
+    return this.hosts.map(host => host.nats)
+  }
+
+  host(number: number): ChaosHost {
+    const host = this.hosts[number - 1]
+    if (host === undefined) throw new RangeError(`there is no host ${number}`)
+    return host
+  }
+
+  /** @returns milliseconds until all of them were up in the eyes of each */
+  async start(): Promise<number> {
+    for (const host of this.hosts) host.up()
+    return this.settled()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.hosts.map(host => host.down()))
+  }
+
+  /** What a host sees; undefined where it does not answer. */
+  async viewOf(host: ChaosHost): Promise<ClusterView | undefined> {
+    return await host.ask<ClusterView>('/api/v1/cluster', 1_000).catch(() => undefined)
+  }
+
+  /** @returns milliseconds until every host sees every host as up, as the process that it is now */
+  async settled(hosts: readonly ChaosHost[] = this.hosts, timeoutMs = readyMsMax): Promise<number> {
+    let lacking = ''
+    const holds = async (): Promise<boolean> => {
+      for (const host of hosts) {
+        const view = await this.viewOf(host)
+        const absent = hosts.find(
+          other => !view?.hosts.some(seen => seen.name === other.name && seen.state === 'up' && seen.pid === other.pid)
+        )
+        if (absent !== undefined) {
+          const seen = view?.hosts.find(each => each.name === absent.name)
+          lacking = `${host.name} sees ${absent.name} as ${view === undefined ? 'nothing: it does not answer' : (seen?.state ?? 'unknown')}`
+          return false
+        }
+      }
+      return true
+    }
+    return until('every host sees every host as up', holds, timeoutMs).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}; ${lacking}`)
+    })
+  }
+
+  /** The power of these hosts fails, at one moment; they are down afterwards, with what their disks had. */
+  async losePower(numbers: readonly number[]): Promise<void> {
+    const disks = numbers.map(number => this.disks[number - 1]!)
+    await cutPower(disks)
+    await Promise.all(numbers.map(number => this.host(number).down('SIGKILL')))
+    for (const disk of disks) {
+      await disk.unmount()
+      await disk.mount()
+    }
+  }
+
+  /** Its wall clock is off by so much from now on. */
+  setClock(number: number, offsetMs: number): void {
+    writeFileSync(clockFile(this.#directory, number), String(offsetMs))
+  }
+}
+
+function clockFile(directory: string, number: number): string {
+  return join(directory, `clock-${number}`)
+}
+
+function placeOf(
+  number: number,
+  network: Network | undefined,
+  disk: Disk | undefined,
+  basePort: number,
+  directory: string,
+  skewed: boolean
+): HostPlace {
+  const name = `host-${number}`
+  // In a network of its own every host may have the same ports.
+  const offset = network === undefined ? number : 0
+  const preload = pathToFileURL(fileURLToPath(new URL('./skewed-clock.js', import.meta.url))).href
+  return {
+    name,
+    number,
+    address: network?.addressOf(number) ?? '127.0.0.1',
+    bind: network === undefined ? '127.0.0.1' : 'localhost',
+    httpPort: basePort + offset,
+    natsPort: basePort + offset + 350,
+    routePort: basePort + offset + 550,
+    monitorPort: basePort + offset + 750,
+    data: join(disk?.directory ?? join(directory, 'data', name), 'store'),
+    logFile: join(directory, 'logs', `${name}.log`),
+    environment: skewed
+      ? { CHAOS_CLOCK: clockFile(directory, number), NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import=${preload}` }
+      : {},
+    command: (program, args) => network?.asHost(number, program, args) ?? { program, args: [...args] }
+  }
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { connect } from '../../api/client/client.ts'
+import type { Store } from '../../api/client/store.ts'
+import { type Random, SeededRandom } from '../../runtime/random.ts'
+import { ChaosCluster } from './chaos-cluster.ts'
+import type { Ground } from './ground.ts'
+import { Ledger } from './ledger.ts'
+import { Load } from './load.ts'
+import type { ChaosOptions, WorkloadKind } from './options.ts'
+import { checkDots, readAll, waitForEquality } from './replicas.ts'
+import type { Report } from './report.ts'
+import { registers, workloadKey } from './workload.ts'
+
+/** I9: after healing all replicas are equal within this time, without client traffic. */
+export const equalMsMax = 30_000
+
+/** What a scenario works with: hosts that are up, and a ledger. */
+export interface Stage {
+  readonly options: ChaosOptions
+  readonly cluster: ChaosCluster
+  readonly ledger: Ledger
+  readonly random: Random
+  readonly report: Report
+  readonly directory: string
+}
+
+export interface StageOptions {
+  readonly options: ChaosOptions
+  readonly ground: Ground
+  readonly directory: string
+  readonly report: Report
+  readonly skewed?: boolean
+}
+
+/** A step-by-step trial with figures of its own. */
+export type Scenario = (stage: Stage) => Promise<void>
+
+export async function setStage({ options, ground, directory, report, skewed = false }: StageOptions): Promise<Stage> {
+  const cluster = await ChaosCluster.make({ hosts: options.hosts, directory, ground, skewed })
+  report.onEnd(() => cluster.stop())
+  report.say(`${options.hosts} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
+  const ledger = new Ledger(join(directory, 'ledger.ndjson'))
+  report.onEnd(async () => ledger.close())
+  return { options, cluster, ledger, random: new SeededRandom(options.seed), report, directory }
+}
+
+export function startLoad(stage: Stage, kinds: readonly WorkloadKind[] = stage.options.workloads): Promise<Load> {
+  const { options, cluster, ledger, random } = stage
+  const { clients, keys } = options
+  return Load.start({ cluster, kinds, clients, keys, random: random.fork('clients'), ledger })
+}
+
+/** A connection that knows every host, for the time of `use`. */
+export async function withStore<T>({ cluster }: Stage, use: (store: Store) => Promise<T>): Promise<T> {
+  const store = await connect({ servers: cluster.servers })
+  try {
+    return await use(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** All keys that the workloads wrote: `bucket/key`. */
+export function keysOf({ ledger }: Stage): string[] {
+  return [...ledger.keys, ...[...registers.keys()].map(key => workloadKey('register', key))]
+}
+
+/** Nothing is cut any more, every host runs, no client writes: they find together, and what clients were told holds (I5 to I9, I12, I16). */
+export async function checkHealed(stage: Stage): Promise<void> {
+  const { cluster, report } = stage
+  const healedMs = performance.now()
+  try {
+    report.say(`healed; every host sees every other after ${((await cluster.settled()) / 1000).toFixed(1)} s`)
+  } catch (error) {
+    report.violate(`I16: ${(error as Error).message}`)
+  }
+  await checkEquality(stage, healedMs)
+  await checkValues(stage)
+}
+
+/** I9. @param sinceMs when all was healed, by `performance.now()` */
+export async function checkEquality(stage: Stage, sinceMs: number, keys = keysOf(stage), withinMs = equalMsMax): Promise<void> {
+  const { cluster, report } = stage
+  const observer = cluster.host(1)
+  const { unequal } = await waitForEquality(observer, keys, Math.max(1_000, withinMs - (performance.now() - sinceMs)))
+  const tookMs = Math.round(performance.now() - sinceMs)
+  report.figure('replicas', { keys: keys.length, unequal: unequal.size, equal_after_ms: unequal.size === 0 ? tookMs : null })
+  if (unequal.size === 0) return
+  const shown = [...unequal].slice(0, 5).map(([key, how]) => `${key}: ${how}`)
+  report.violate(
+    `I9: the replicas of ${unequal.size} of ${keys.length} keys differ ${Math.round(tookMs / 1000)} s after healing (${shown.join('; ')})`
+  )
+}
+
+export async function checkValues(stage: Stage): Promise<void> {
+  const { cluster, ledger, report } = stage
+  report.violate(...(await checkDots(cluster.host(1), keysOf(stage))))
+  await withStore(stage, async store => {
+    const { values, failures } = await readAll(store, keysOf(stage))
+    for (const [key, why] of failures) report.violate(`${key} cannot be read from all replicas after healing: ${why}`)
+    const written = [...ledger.keys].flatMap(key => (values.has(key) ? [[key, values.get(key)!] as const] : []))
+    report.violate(...ledger.check(new Map(written)))
+    for (const [key, { acknowledged }] of registers) {
+      const present = values.get(workloadKey('register', key))
+      if (present !== undefined && Math.max(0, ...present.map(Number)) < acknowledged)
+        report.violate(`I5: register ${key} holds ${present.join(' ')} in the end, and ${acknowledged} was acknowledged`)
+    }
+  })
+  report.figure('writes', { attempted: ledger.attempts, acknowledged: ledger.acknowledgements })
+}
+
+/** Ends that nobody asked for, and how often each host was started. */
+export function tellEnds({ cluster, report }: Stage): void {
+  const unasked = cluster.hosts.flatMap(host => host.unaskedEnds)
+  report.figure('hosts', { starts: cluster.hosts.map(host => host.starts), unasked_ends: unasked.length })
+  for (const { host, how } of unasked) report.say(`${host} ended by itself: ${how}; see its log`)
+}

@@ -1,0 +1,28 @@
+import { obstacleOf } from './faults.ts'
+import type { FaultKind, ScenarioName } from './options.ts'
+import { type Scenario, setStage, type StageOptions, tellEnds } from './scenario.ts'
+import { killLoop } from './scenarios/kill-loop.ts'
+import { oneDown } from './scenarios/one-down.ts'
+import { pairCut } from './scenarios/pair-cut.ts'
+import { powerLoss } from './scenarios/power-loss.ts'
+import { twoDown } from './scenarios/two-down.ts'
+import { wiped } from './scenarios/wiped.ts'
+
+/** With the kind of fault that each needs. */
+const scenarios: Readonly<Record<ScenarioName, { readonly needs: FaultKind; readonly play: Scenario }>> = Object.freeze({
+  'one-down': { needs: 'kill', play: oneDown },
+  'two-down': { needs: 'kill', play: twoDown },
+  'pair-cut': { needs: 'non-transitive', play: pairCut },
+  wiped: { needs: 'kill', play: wiped },
+  'kill-loop': { needs: 'kill', play: killLoop },
+  'power-loss': { needs: 'power', play: powerLoss }
+})
+
+export async function runScenario(name: ScenarioName, given: StageOptions): Promise<void> {
+  const { needs, play } = scenarios[name]
+  const why = obstacleOf(needs, given.ground)
+  if (why !== undefined) return given.report.skip(`scenario ${name}`, why)
+  const stage = await setStage(given)
+  await play(stage)
+  tellEnds(stage)
+}
