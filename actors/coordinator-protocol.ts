@@ -5,6 +5,7 @@ import type { Key } from '../model/key.ts'
 import type { ConsistencyLevel } from '../model/quorum.ts'
 import type { Durability } from '../storage/store.ts'
 import type { BucketTable } from './bucket-table.ts'
+import type { HintFigures } from './hint-ledger.ts'
 import type { RingView } from './ring-view.ts'
 import type { VnodeReply } from './vnode-protocol.ts'
 
@@ -124,10 +125,21 @@ export type GetReply = Got | Refused
 export type PutReply = Written | Refused
 export type StoreReply = Got | Written | Refused
 
+/** The hints of one data thread. */
+export interface HintsListed {
+  readonly kind: 'hints-listed'
+  /** `target`: the uid of the host that is to have them. */
+  readonly hints: readonly { readonly partition: number; readonly target: number; readonly pending: number }[]
+  /** Since the thread started: created = delivered + superseded + pending. */
+  readonly figures: HintFigures
+}
+
 /** All that a coordinator may be told. */
 export type CoordinatorMessage =
   | StoreRequest
   | VnodeReply
+  /** Which hints lie on this thread? Answered by `hints-listed`. */
+  | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }
   | { readonly kind: 'ring'; readonly view: RingView }
   | { readonly kind: 'buckets'; readonly table: BucketTable }
   /** To itself: look for requests that are overdue. */

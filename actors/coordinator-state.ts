@@ -6,6 +6,7 @@ import type { BucketTable } from './bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { RecentWrites } from './recent-writes.ts'
+import type { ReplyTimes } from './reply-times.ts'
 import type { Replica, ReplicaSet, RingIndex } from './ring-index.ts'
 import type { StoreResources } from './store-resources.ts'
 import type { VnodeReply } from './vnode-protocol.ts'
@@ -20,6 +21,8 @@ export interface CoordinatorState {
   nextOperation: number
   readonly wheel: DeadlineWheel
   readonly recent: RecentWrites
+  /** How long reads take: when a further replica is asked. */
+  readonly replyTimes: ReplyTimes
   isTicking: boolean
   /** Where accepted writes are told; undefined where events are off. */
   readonly door: Ref | undefined
@@ -113,7 +116,7 @@ export function receiptOf(
     host: replica.host.name,
     zone: replica.host.zone,
     dc: replica.host.dc,
-    role: 'primary',
+    role: replica.isFallback ? 'fallback' : 'primary',
     durability
   }))
   return { consistency, needed, acks: acknowledgements, coordinator: context.host, epoch }

@@ -6,12 +6,15 @@ import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
+import { hintLedgerOf } from './hint-ledger.ts'
+import { ReplyTimes } from './reply-times.ts'
 import { serve } from './request-service.ts'
 import { RingIndex } from './ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import { dataThreadOf, isReachable, type RingView, vnodeNameOf } from './ring-view.ts'
 import type { StoreResources } from './store-resources.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
+import type { WorkMessage } from './work-protocol.ts'
 
 export interface CoordinatorArguments {
   /** How to start the vnode of a partition, under the supervisor `vnodes`. */
@@ -43,6 +46,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       nextOperation: 1,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
+      replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
       isTicking: false,
       door:
         door === undefined || !context.resources.settings.events
@@ -77,7 +81,10 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         state.buckets = message.table
         return
       case 'renew':
+        tellOfHints(context)
         return subscribe(state, context)
+      case 'list-hints':
+        return listHints(message, context)
       default: {
         const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
         operation?.replied(context.correlation % slotsMax, message, state, context)
@@ -155,6 +162,23 @@ function tellStanding(before: RingView | undefined, view: RingView, context: Coo
     const vnode: Ref<VnodeMessage> = { address: addressOf(thread, vnodeNameOf(partition)), correlation: 0, incarnation: 0 }
     context.signal(vnode, { kind: 'stand', isWhole })
   }
+}
+
+/** Hints that lie here are delivered without any request. */
+function tellOfHints(context: CoordinatorContext): void {
+  const targets = hintLedgerOf(context.resources.store, context.resources.dots).targets()
+  if (targets.length === 0) return
+  const keeper: Ref<WorkMessage> = {
+    address: addressOf(threadAddressOf(context.host, 'system'), 'work-keeper'),
+    correlation: 0,
+    incarnation: 0
+  }
+  context.signal(keeper, { kind: 'hints-pending', targets })
+}
+
+function listHints(message: Extract<CoordinatorMessage, { kind: 'list-hints' }>, context: CoordinatorContext): void {
+  const ledger = hintLedgerOf(context.resources.store, context.resources.dots)
+  context.send(message.replyTo, { kind: 'hints-listed', hints: [...ledger.pending()], figures: ledger.figures })
 }
 
 /** Replies of a host that is down will not come. */

@@ -4,7 +4,6 @@ import type { Behaviour, Context } from '../runtime/actor.ts'
 import { clerkCorrelations, type ClerkTimer, ExchangeClerk } from './exchange-clerk.ts'
 import { type ExchangeReply, exchangeResponderName } from './exchange-protocol.ts'
 import { ExchangeRun } from './exchange-run.ts'
-import { keyClassesOf } from './key-classes.ts'
 import type { BucketTable } from './bucket-table.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import { isReachable, type RingView } from './ring-view.ts'
@@ -102,12 +101,13 @@ function begin(state: AgentState, table: BucketTable, context: AgentContext): vo
   if (view === undefined || state.run !== undefined) return
   const self = view.hosts.find(host => host.name === context.host)
   const peer = view.hosts.find(host => host.name === state.args.subject)
-  if (self === undefined || peer === undefined || !isReachable(peer)) return endLease(state.args, figuresOf(state), false, context)
+  if (self === undefined || peer === undefined || !isReachable(peer))
+    return endLease(state.args, figuresOf(state), false, context)
   const address = addressOf(threadAddressOf(peer.name, 'system'), exchangeResponderName)
-  state.clerk = new ExchangeClerk(context as Context<ClerkTimer, SystemResources>, { address, correlation: 0, incarnation: 0 }, (again, why) =>
+  state.clerk = new ExchangeClerk(context, { address, correlation: 0, incarnation: 0 }, (again, why) =>
     end(state, again, why, context)
   )
-  state.run = new ExchangeRun(state.clerk, view, table, keyClassesOf(table, view.replicas), self, peer)
+  state.run = new ExchangeRun(state.clerk, { view, table, self, peer })
   state.run.begin()
 }
 

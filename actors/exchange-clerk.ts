@@ -3,8 +3,8 @@ import { fault, type Fault } from '../model/fault.ts'
 import { Pace } from '../model/pace.ts'
 import type { Context } from '../runtime/actor.ts'
 import type { Counter } from '../runtime/metrics.ts'
+import type { ExchangeDesk } from './exchange-desk.ts'
 import type { ExchangeMessage, ExchangeReply } from './exchange-protocol.ts'
-import type { ExchangeDesk } from './exchange-run.ts'
 import { sizeOfMessage } from './message-size.ts'
 import { exchangeDefaults, type SystemResources } from './system-resources.ts'
 import { type AskTerms, deskCorrelations, type DeskTimeout, type VnodeAsk, VnodeDesk, type VnodeReplies } from './vnode-desk.ts'
@@ -86,7 +86,8 @@ export class ExchangeClerk implements ExchangeDesk {
   /** @param message undefined: it was not delivered */
   replied(message: VnodeReply | ExchangeReply | undefined): void {
     const { correlation } = this.#context
-    if (correlation >= deskCorrelations) return this.#vnodes.replied(correlation, message as VnodeReply | undefined, this.#context)
+    if (correlation >= deskCorrelations)
+      return this.#vnodes.replied(correlation, message as VnodeReply | undefined, this.#context)
     const question = this.#question
     if (question === undefined || question.id !== correlation) return
     if (message === undefined) return void this.#context.after(retryMs, { kind: 'ask-again', question: correlation })

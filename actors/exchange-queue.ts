@@ -56,4 +56,3 @@ export function leftOf(
     .filter(({ numbers }) => numbers.length > 0)
   return { left, hasMoved: taken.some(count => count !== undefined && count > 0) }
 }
-

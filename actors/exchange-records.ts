@@ -44,8 +44,10 @@ export function mergedOf(
   for (const { partition, pairs } of records) {
     for (const [key] of pairs) {
       const reply = replies[at++]
-      if (reply?.kind === 'stored') stored++
-      else if (reply?.kind === 'obsolete') obsolete.push([partition, key, reply.floor])
+      if (reply?.kind === 'stored') {
+        stored++
+        if (reply.purged !== undefined) obsolete.push([partition, key, reply.purged])
+      } else if (reply?.kind === 'obsolete') obsolete.push([partition, key, reply.floor])
       else failed++
     }
   }

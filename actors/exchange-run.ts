@@ -1,48 +1,24 @@
-import type { Ref } from '../bus/bus.ts'
-import type { Fault } from '../model/fault.ts'
-import type { Key } from '../model/key.ts'
-import { limits } from '../model/limits.ts'
 import { levelOf, parentOf } from '../model/merkle-tree.ts'
-import { digestOfRoots, decodeRoots, type RootEntry } from '../model/root-list.ts'
-import { digestOf } from '../model/siblings-codec.ts'
+import { decodeRoots, digestOfRoots, type RootEntry } from '../model/root-list.ts'
 import { differingChildren, differingKeys } from '../model/tree-codec.ts'
 import type { BucketTable } from './bucket-table.ts'
-import type { ExchangeMessage, ExchangeReply, NodesAnswer, ObsoleteKey, RecordsOf } from './exchange-protocol.ts'
-import { askOf, ExchangeQueue, leftOf, type Portion } from './exchange-queue.ts'
-import { mergeAsks, mergedOf, recordsOf } from './exchange-records.ts'
+import type { ExchangeDesk, ExchangeFigures } from './exchange-desk.ts'
+import { ExchangeMoves } from './exchange-moves.ts'
+import type { NodesAnswer } from './exchange-protocol.ts'
+import { askOf, ExchangeQueue, type Portion } from './exchange-queue.ts'
 import { rootAsks, rootsOf, type Share, sharesOf } from './exchange-shares.ts'
-import { classesHash, type KeyClasses } from './key-classes.ts'
+import { classesHash, type KeyClasses, keyClassesOf } from './key-classes.ts'
 import { sizeOfMessage } from './message-size.ts'
 import type { HostView, RingView } from './ring-view.ts'
-import type { SystemResources } from './system-resources.ts'
-import type { AskTerms, VnodeAsk, VnodeReplies } from './vnode-desk.ts'
+import type { VnodeAsk } from './vnode-desk.ts'
 import type { VnodeReply } from './vnode-protocol.ts'
 
-/** What a run needs of the actor that does it. */
-export interface ExchangeDesk {
-  readonly resources: SystemResources
-  /** Ask vnodes, of this host or the peer. */
-  askVnodes(asks: readonly VnodeAsk[], terms: AskTerms, done: (replies: VnodeReplies) => void): void
-  /** Ask the peer's responder. Where it does not answer, the run is over. */
-  askPeer(message: (replyTo: Ref<ExchangeReply>) => ExchangeMessage, timeoutMs: number, done: (reply: ExchangeReply) => void): void
-  /** Go on when so many bytes have been earned. */
-  pause(bytes: number, done: () => void): void
-  wait(delayMs: number, done: () => void): void
-  ended(again: boolean, why: Fault | undefined): void
-}
-
-export interface ExchangeFigures {
-  /** Trees that both hosts have. */
-  trees: number
-  /** Of those, how many differed. */
-  differing: number
-  /** Records that were merged here, and at the peer. */
-  pulled: number
-  pushed: number
-  /** Keys that were purged on one side, and are now on the other. */
-  purged: number
-  /** Records that could not be merged now: damaged here, or refused. */
-  failed: number
+/** Who compares what, as things are when the run begins. */
+export interface ExchangeParties {
+  readonly view: RingView
+  readonly table: BucketTable
+  readonly self: HostView
+  readonly peer: HostView
 }
 
 interface OpenTree {
@@ -60,13 +36,10 @@ interface OpenTree {
 
 const rootsMs = 30_000
 const treeMs = 12_000
-const recordsMs = 10_000
 const asksAtOnce = 16
-const writesAtOnce = 64
-/** What one message may ask: nodes to read (66 bytes each at most), nodes to list, keys to move. */
+/** What one message may ask: nodes to read (66 bytes each at most), nodes to list. */
 const readMax = 2_048
 const listMax = 2_048
-const moveMax = 512
 /** A write has reached all replicas after this time, if it reaches them at all. */
 const settleMs = 300
 /** So many keys wait before they are moved. */
@@ -81,7 +54,6 @@ export class ExchangeRun {
   readonly figures: ExchangeFigures = { trees: 0, differing: 0, pulled: 0, pushed: 0, purged: 0, failed: 0 }
   readonly #desk: ExchangeDesk
   readonly #view: RingView
-  readonly #table: BucketTable
   readonly #classes: KeyClasses
   readonly #self: HostView
   readonly #peer: HostView
@@ -90,27 +62,17 @@ export class ExchangeRun {
   /** Nodes above leaves that are looked at a second time. */
   readonly #toConfirm = new ExchangeQueue()
   readonly #toList = new ExchangeQueue()
-  readonly #wanted = new ExchangeQueue()
-  readonly #given = new ExchangeQueue()
-  /** Digests of the records that came: what is the same here now need not go back. */
-  readonly #came = new Map<Key, number>()
+  readonly #moves: ExchangeMoves
   readonly #streams: { readonly share: Share; readonly isOurs: boolean }[] = []
   #isIncomplete = false
 
-  constructor(
-    desk: ExchangeDesk,
-    view: RingView,
-    table: BucketTable,
-    classes: KeyClasses,
-    self: HostView,
-    peer: HostView
-  ) {
+  constructor(desk: ExchangeDesk, { view, table, self, peer }: ExchangeParties) {
     this.#desk = desk
     this.#view = view
-    this.#table = table
-    this.#classes = classes
+    this.#classes = keyClassesOf(table, view.replicas)
     this.#self = self
     this.#peer = peer
+    this.#moves = new ExchangeMoves(desk, this.figures, { self, peer, table, classes: this.#classes })
   }
 
   begin(): void {
@@ -172,18 +134,18 @@ export class ExchangeRun {
 
   /** Whatever is furthest on comes first, so that little waits; but messages go out full. */
   readonly #step = (): void => {
-    const moves = this.#wanted.size + this.#given.size
+    const moves = this.#moves.waiting
     const isReading = this.#toRead.size > 0 || this.#toConfirm.size > 0
     const isListing = this.#toList.size > 0
-    if (moves >= movesWaitingMax || (moves > 0 && !isReading && !isListing)) return this.#move()
-    this.#came.clear()
+    if (moves >= movesWaitingMax || (moves > 0 && !isReading && !isListing)) return this.#moves.move(this.#step)
+    this.#moves.rest()
     if (this.#toList.size >= listMax || (isListing && !isReading)) return this.#list()
     if (this.#toRead.size > 0 && this.#toConfirm.size < readMax) return this.#read()
     if (this.#toConfirm.size > 0) return this.#desk.wait(settleMs, () => this.#confirm())
     const stream = this.#streams.pop()
-    if (stream === undefined) return this.#desk.ended(this.#isIncomplete, undefined)
-    if (stream.isOurs) this.#streamOut(stream.share, undefined)
-    else this.#streamIn(stream.share, undefined)
+    if (stream !== undefined) return this.#moves.stream(stream.share, stream.isOurs, this.#step)
+    // What a vnode did not take, since it was being restarted or its disk was full, is tried again soon.
+    this.#desk.ended(this.#isIncomplete || this.#moves.isIncomplete || this.figures.failed > 0, undefined)
   }
 
   #read(): void {
@@ -216,8 +178,7 @@ export class ExchangeRun {
     const portions = this.#toList.take(listMax)
     this.#compare('list', portions, ({ share }, ours, theirs) => {
       const { wanted, given } = differingKeys(ours, theirs)
-      this.#wanted.add(share, wanted)
-      this.#given.add(share, given)
+      this.#moves.add(share, wanted, given)
     })
   }
 
@@ -262,129 +223,6 @@ export class ExchangeRun {
       numbers.filter(node => levelOf(node) !== level)
     )
     return { share, numbers: numbers.filter(node => levelOf(node) === level) }
-  }
-
-  #move(): void {
-    if (this.#wanted.size > 0) this.#pull()
-    else this.#push()
-  }
-
-  #pull(): void {
-    const portions = this.#wanted.take(moveMax)
-    this.#desk.askPeer(
-      replyTo => ({ kind: 'fetch-records', asks: portions.map(askOf), replyTo }),
-      recordsMs,
-      reply => {
-        if (reply.kind !== 'records') return this.#step()
-        this.#putBack(this.#wanted, portions, reply.taken)
-        for (const { pairs } of reply.records) for (const [key, siblings] of pairs) this.#came.set(key, digestOf(siblings))
-        this.#mergeHere(reply.records, () => this.#desk.pause(sizeOfMessage(reply), this.#step))
-      }
-    )
-  }
-
-  #push(): void {
-    const portions = this.#given.take(moveMax)
-    let left: number = limits.exchangeBatchBytes
-    const asks = portions.map(
-      ({ share, numbers }): VnodeAsk => ({
-        host: this.#self,
-        partition: share.partition,
-        message: replyTo => ({ kind: 'fetch', n: share.n, hashes: numbers, bytesMax: left, replyTo })
-      })
-    )
-    const isEnough = (answer: VnodeReply) => {
-      left -= sizeOfMessage(answer)
-      return left <= 0
-    }
-    this.#desk.askVnodes(asks, { inFlightMax: 1, timeoutMs: recordsMs, isEnough }, replies => {
-      const taken = replies.map(answer => (answer?.kind === 'fetched' ? answer.taken : undefined))
-      this.#putBack(this.#given, portions, taken)
-      const records = replies.flatMap(recordsOf).map(each => ({ ...each, pairs: each.pairs.filter(pair => this.#isNews(pair)) }))
-      this.#mergeThere(
-        records.filter(({ pairs }) => pairs.length > 0),
-        this.#step
-      )
-    })
-  }
-
-  #isNews([key, siblings]: readonly [Key, Uint8Array]): boolean {
-    return this.#came.get(key) !== digestOf(siblings)
-  }
-
-  /** What did not fit is asked for again; where nothing moved it never will: the next exchange looks again. */
-  #putBack(queue: ExchangeQueue, portions: readonly Portion[], taken: readonly (number | undefined)[]): void {
-    const { left, hasMoved } = leftOf(portions, taken)
-    for (const { share, numbers } of left) {
-      if (hasMoved) queue.add(share, numbers)
-      else this.#isIncomplete = true
-    }
-  }
-
-  #streamOut(share: Share, after: Key | undefined): void {
-    const { partition, n } = share
-    const ask: VnodeAsk = {
-      host: this.#self,
-      partition,
-      message: replyTo => ({ kind: 'fetch-page', n, classes: this.#classes, after, replyTo })
-    }
-    this.#desk.askVnodes([ask], { inFlightMax: 1, timeoutMs: recordsMs }, ([reply]) => {
-      if (reply?.kind !== 'fetched') {
-        this.#isIncomplete = true
-        return this.#step()
-      }
-      const { next } = reply
-      this.#mergeThere(recordsOf(reply), next === undefined ? this.#step : () => this.#streamOut(share, next))
-    })
-  }
-
-  #streamIn(share: Share, after: Key | undefined): void {
-    const { partition, n } = share
-    this.#desk.askPeer(
-      replyTo => ({ kind: 'fetch-records-page', partition, n, after, replyTo }),
-      recordsMs,
-      reply => {
-        if (reply.kind !== 'records') return this.#step()
-        const { next } = reply
-        const proceed = next === undefined ? this.#step : () => this.#streamIn(share, next)
-        this.#mergeHere(reply.records, () => this.#desk.pause(sizeOfMessage(reply), proceed))
-      }
-    )
-  }
-
-  #mergeHere(records: readonly RecordsOf[], done: () => void): void {
-    const asks = mergeAsks(this.#self, records, this.#table, this.#desk.resources)
-    this.#desk.askVnodes(asks, { inFlightMax: writesAtOnce, timeoutMs: recordsMs }, replies => {
-      const { stored, failed, obsolete } = mergedOf(records, replies)
-      this.figures.pulled += stored
-      this.figures.failed += failed
-      this.#strip(this.#peer, obsolete, done)
-    })
-  }
-
-  #mergeThere(records: readonly RecordsOf[], done: () => void): void {
-    if (records.length === 0) return done()
-    const bytes = sizeOfMessage(records)
-    this.#desk.askPeer(
-      replyTo => ({ kind: 'push-records', records, replyTo }),
-      recordsMs,
-      reply => {
-        if (reply.kind !== 'records-pushed') return done()
-        this.figures.pushed += reply.stored
-        this.figures.failed += reply.failed
-        this.#strip(this.#self, reply.obsolete, () => this.#desk.pause(bytes, done))
-      }
-    )
-  }
-
-  /** The other side knows these to be purged: so far as its floor goes, `host` forgets them, too. */
-  #strip(host: HostView, keys: readonly ObsoleteKey[], done: () => void): void {
-    if (keys.length === 0) return done()
-    this.figures.purged += keys.length
-    const asks = keys.map(
-      ([partition, key, floor]): VnodeAsk => ({ host, partition, message: replyTo => ({ kind: 'strip', key, floor, replyTo }) })
-    )
-    this.#desk.askVnodes(asks, { inFlightMax: writesAtOnce, timeoutMs: recordsMs }, () => done())
   }
 }
 

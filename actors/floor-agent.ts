@@ -4,7 +4,7 @@ import { limits } from '../model/limits.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import type { Counter } from '../runtime/metrics.ts'
 import type { BucketTable } from './bucket-table.ts'
-import type { FloorAgentMessage, FloorAgentReply } from './floor-protocol.ts'
+import type { FloorAgentMessage, FloorAgentReply } from './floor-agent-protocol.ts'
 import { FloorRound } from './floor-round.ts'
 import { type KeyClasses, keyClassesOf } from './key-classes.ts'
 import { preferenceOf } from './ring-index.ts'
@@ -193,7 +193,7 @@ function wanted(state: AgentState, reply: Extract<VnodeReply, { kind: 'floor-wan
   const id = state.nextRound++
   const round = new FloorRound(reply.partition, turn, owners, view, classesOf(state, view))
   state.rounds.set(id, round)
-  round.start(refsOf(id, round, context), context as unknown as Context<never, SystemResources>)
+  round.start(refsOf(id, round, context), context)
   watch(id, round, context)
 }
 
@@ -218,7 +218,7 @@ function replied(state: AgentState, reply: VnodeReply, context: AgentContext): v
   if (round === undefined) return
   const { phase } = round
   if (Math.floor((context.correlation % correlations) / slots) !== phases.indexOf(phase)) return
-  round.replied(context.correlation % slots, reply, refsOf(id, round, context), context as unknown as Context<never, SystemResources>)
+  round.replied(context.correlation % slots, reply, refsOf(id, round, context), context)
   if (round.end !== undefined) settle(state, id, round, context)
   else if (round.phase !== phase) watch(id, round, context)
 }

@@ -1,5 +1,6 @@
 import type { UndeliveredReason } from '../bus/bus.ts'
 import type { Fault } from '../model/fault.ts'
+import { type Floor, type FloorAnswer, withoutPurged } from '../model/floor.ts'
 import type { Key } from '../model/key.ts'
 import { Quorum } from '../model/quorum.ts'
 import { emptySiblings, merge, relation, resolveLastWriteWins, type Siblings } from '../model/siblings.ts'
@@ -12,6 +13,7 @@ import {
   end,
   type Operation,
   quorumFault,
+  slotsMax,
   timeoutFault
 } from './coordinator-state.ts'
 import type { Replica, ReplicaSet } from './ring-index.ts'
@@ -28,6 +30,8 @@ export interface GetResult {
   readonly siblings: Uint8Array
   readonly answered: readonly Replica[]
   readonly needed: number
+  /** How many of those that answered are owners. */
+  readonly primaries: number
 }
 
 export interface GetPlan {
@@ -40,18 +44,24 @@ export interface GetPlan {
   readonly deadlineMs: number
   /** Ask every replica, so that a stale one is found and mended. */
   readonly asksAll: boolean
+  /** Whether fallbacks may answer for owners that are away. */
+  readonly isSloppy: boolean
+  /** From then on a fallback may answer for an owner that is merely slow. */
+  readonly fallbackAtMs: number
 }
 
 type SlotState = 'idle' | 'asked' | 'same' | 'different' | 'failed'
 
 const nothing = new Uint8Array(0)
+const noFallbacks: readonly Replica[] = Object.freeze([])
 /** A digest that no record has: whatever is there is sent. */
 const anyDigest = -1
 
 /**
  * A read: this host's replica first, then the others are asked whether they have the same, and send theirs only where not.
- * What differs is merged for the reader, and given to the replicas that lack it.
- * @see DeCandia et al., Dynamo (SOSP 2007), sections 4.5 and 5 (read repair)
+ * What differs is merged for the reader, and given to the replicas that lack it. Where too few owners can be reached, fallbacks are asked
+ * what they keep for those that are away.
+ * @see DeCandia et al., Dynamo (SOSP 2007), sections 4.5, 4.6 and 5 (read repair)
  */
 export class GetOperation implements Operation {
   readonly id: number
@@ -60,11 +70,15 @@ export class GetOperation implements Operation {
   readonly #consumer: GetConsumer
   readonly #quorum: Quorum
   readonly #slots: SlotState[]
+  /** Their slots come behind those of the owners. */
+  #fallbacks: readonly Replica[] = noFallbacks
   #digest = anyDigest
   /** What this host's replica has. */
   #ours: Uint8Array = nothing
   /** What the replicas that differ have, by slot. */
   #theirs: Map<number, Uint8Array> | undefined
+  /** What the replicas have purged, by slot; undefined: nobody said. */
+  #floors: Map<number, Floor> | undefined
   #isAnswered = false
 
   constructor(plan: GetPlan, consumer: GetConsumer) {
@@ -78,6 +92,9 @@ export class GetOperation implements Operation {
     for (let slot = 0; slot < set.present; slot++) {
       if (set.replicas[slot]?.isReachable === false) this.#fail(slot)
     }
+    if (this.#quorum.verdict !== 'unmet') return
+    // Whichever fallback was asked to stand in for one of those that are away, it is among these.
+    for (let slot = 0; slot < set.present; slot++) if (this.#slots[slot] === 'failed') this.#addFallback()
   }
 
   start(state: CoordinatorState, context: CoordinatorContext): void {
@@ -94,6 +111,7 @@ export class GetOperation implements Operation {
         this.#slots[slot] = 'same'
         break
       case 'record':
+        if (reply.floor !== undefined) (this.#floors ??= new Map()).set(slot, reply.floor)
         if (slot === this.#plan.set.selfSlot) {
           this.#slots[slot] = 'same'
           this.#ours = reply.siblings
@@ -105,7 +123,7 @@ export class GetOperation implements Operation {
       default:
         return this.missed(slot, 'unreachable', state, context)
     }
-    this.#quorum.acknowledged(true, false)
+    this.#quorum.acknowledged(this.#isPrimary(slot), false)
     if (slot === this.#plan.set.selfSlot) this.#askOthers(context)
     this.#proceed(state, context)
   }
@@ -116,12 +134,17 @@ export class GetOperation implements Operation {
     // One that will not answer is made up for at once.
     if (slot === this.#plan.set.selfSlot) this.#askOthers(context)
     else this.#askMore(1, context)
+    if (!this.#isAnswered && this.#quorum.verdict === 'unmet' && this.#addFallback()) this.#askMore(1, context)
     this.#proceed(state, context)
   }
 
   overdue(state: CoordinatorState, context: CoordinatorContext): void {
     if (this.#isAnswered) return
-    const asked = this.#askMore(this.#plan.set.present, context)
+    const { fallbackAtMs, set } = this.#plan
+    const nowMs = context.now()
+    if (nowMs >= fallbackAtMs) for (let missing = this.#missing(); missing > 0 && this.#addFallback(); missing--);
+    else if (set.mayFallBack) state.wheel.add(this.id, fallbackAtMs, nowMs)
+    const asked = this.#askMore(this.#slots.length, context)
     if (asked > 0) state.figures.hedged.add(asked)
   }
 
@@ -136,9 +159,34 @@ export class GetOperation implements Operation {
   waitsFor(thread: string): readonly number[] {
     const slots: number[] = []
     for (const [slot, slotState] of this.#slots.entries()) {
-      if (slotState === 'asked' && this.#plan.set.replicas[slot]?.vnode.address.startsWith(`${thread}.`)) slots.push(slot)
+      if (slotState === 'asked' && this.#replicaAt(slot)?.vnode.address.startsWith(`${thread}.`) === true) slots.push(slot)
     }
     return slots
+  }
+
+  #isPrimary(slot: number): boolean {
+    return slot < this.#plan.set.replicas.length
+  }
+
+  #replicaAt(slot: number): Replica | undefined {
+    const { replicas } = this.#plan.set
+    return slot < replicas.length ? replicas[slot] : this.#fallbacks[slot - replicas.length]
+  }
+
+  #missing(): number {
+    return this.#plan.needed - this.#quorum.acknowledgements
+  }
+
+  /** @returns false where there is none left, or none may be asked */
+  #addFallback(): boolean {
+    const { isSloppy, set } = this.#plan
+    if (!isSloppy || !set.mayFallBack || this.#slots.length >= slotsMax) return false
+    const fallback = set.fallbacks[this.#fallbacks.length]
+    if (fallback === undefined) return false
+    this.#fallbacks = [...this.#fallbacks, fallback]
+    this.#slots.push('idle')
+    this.#quorum.askedAnother(false)
+    return true
   }
 
   #differs(slot: number, siblings: Uint8Array): void {
@@ -150,11 +198,11 @@ export class GetOperation implements Operation {
 
   #fail(slot: number): void {
     this.#slots[slot] = 'failed'
-    this.#quorum.failed()
+    this.#quorum.failed(this.#isPrimary(slot))
   }
 
   #ask(slot: number, what: { kind: 'read' } | { kind: 'compare'; digest: number }, context: CoordinatorContext): void {
-    const replica = this.#plan.set.replicas[slot]
+    const replica = this.#replicaAt(slot)
     if (replica === undefined) return
     this.#slots[slot] = 'asked'
     const replyTo = context.replyRef<VnodeReply>(correlationOf(this.id, slot))
@@ -168,7 +216,7 @@ export class GetOperation implements Operation {
   #askOthers(context: CoordinatorContext): void {
     const { asksAll, needed, set } = this.#plan
     const answered = this.#slots[set.selfSlot] === 'same' ? 1 : 0
-    this.#askMore(asksAll ? set.present : needed - answered, context)
+    this.#askMore(asksAll || this.#fallbacks.length > 0 ? this.#slots.length : needed - answered, context)
   }
 
   /** Ask up to `count` replicas that were not asked yet, beginning at another one for each operation. */
@@ -181,11 +229,21 @@ export class GetOperation implements Operation {
       this.#ask(slot, { kind: 'compare', digest: this.#digest }, context)
       asked++
     }
+    for (let slot = this.#plan.set.replicas.length; slot < this.#slots.length && asked < count; slot++) {
+      if (this.#slots[slot] !== 'idle') continue
+      this.#ask(slot, { kind: 'compare', digest: this.#digest }, context)
+      asked++
+    }
     return asked
   }
 
   #answered(): Replica[] {
-    return this.#plan.set.replicas.filter((_, slot) => this.#slots[slot] === 'same' || this.#slots[slot] === 'different')
+    const answered: Replica[] = []
+    for (const [slot, slotState] of this.#slots.entries()) {
+      const replica = slotState === 'same' || slotState === 'different' ? this.#replicaAt(slot) : undefined
+      if (replica !== undefined) answered.push(replica)
+    }
+    return answered
   }
 
   #proceed(state: CoordinatorState, context: CoordinatorContext): void {
@@ -201,13 +259,26 @@ export class GetOperation implements Operation {
       this.#consumer.refused(quorumFault('read', needed, answered.length, set, undefined), state, context)
       return this.#finish(state, context)
     }
-    this.#consumer.got({ siblings: this.#mergedBytes(), answered, needed }, state, context)
+    const { primaries } = this.#quorum
+    this.#consumer.got({ siblings: this.#mergedBytes(), answered, needed, primaries }, state, context)
   }
 
   #mergedBytes(): Uint8Array {
     if (this.#theirs === undefined) return this.#ours
-    const merged = this.#merge()
-    return merged.versions.length === 0 && merged.context.vector.length === 0 ? nothing : encodeSiblings(merged)
+    const merged = this.#shown(this.#merge())
+    return merged.versions.length === 0 ? nothing : encodeSiblings(merged)
+  }
+
+  /** Without what some replica has purged. */
+  #shown(merged: Siblings): Siblings {
+    if (this.#floors === undefined) return merged
+    const answers: FloorAnswer[] = []
+    for (const [slot, slotState] of this.#slots.entries()) {
+      if (slotState !== 'same' && slotState !== 'different') continue
+      const bytes = slotState === 'same' ? this.#ours : (this.#theirs?.get(slot) ?? nothing)
+      answers.push({ siblings: siblingsOf(bytes), floor: this.#floors.get(slot) })
+    }
+    return withoutPurged(merged, answers)
   }
 
   #merge(): Siblings {
@@ -221,6 +292,8 @@ export class GetOperation implements Operation {
     end(this, state)
     if (this.#theirs === undefined) return
     const merged = this.#merge()
+    // Who is wrong is found out by an exchange, which knows both sides' floors.
+    if (this.#shown(merged) !== merged) return
     const bytes = encodeSiblings(merged)
     for (const [slot, slotState] of this.#slots.entries()) {
       const replica = this.#plan.set.replicas[slot]

@@ -53,7 +53,11 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
   start(_, context) {
     const known = context.resources.clusterFile.load()
     const state = emptyState(known, context)
-    for (const member of firstMembers(known, context)) setRow(state, member, undefined, context)
+    for (const member of firstMembers(known, context)) {
+      setRow(state, member, undefined, context)
+      // What it remembers of others is no news.
+      if (member.uid !== context.resources.self.uid) state.news.forget(member.uid)
+    }
     setTable(state, known?.table ?? {}, context)
     context.metrics.observe('gossip_health', 'How little this host trusts its own eyes: 0 well, 8 ill', () => state.health.score)
     round(state, context)
@@ -262,7 +266,8 @@ function round(state: GossipState, context: GossipContext): void {
   knockAtDoor(state, context)
   if (state.cluster !== undefined) {
     if (!state.isSettled) askAgain(state, context)
-    probeRound(state, state.heartbeat, context)
+    // At first the bus may not reach anyone yet, and who does not answer then would be suspected for nothing.
+    if (context.now() > state.startedMs) probeRound(state, state.heartbeat, context)
     settleNames(state, context)
     forgetReturns(state, context)
     if (state.isViewStale) publishSoon(state, context)

@@ -24,7 +24,12 @@ const everybody = {
 export function knockAtDoor(state: GossipState, context: GossipContext): void {
   if (state.isFounder && (state.members.size > 1 || context.now() - state.startedMs > founderMs)) state.isFounder = false
   if (state.cluster !== undefined && !state.isFounder) return
-  context.signal(everybody, { kind: 'gossip-hello', member: selfOf(state, context), founded: state.isFounder, formerly: state.formerly })
+  context.signal(everybody, {
+    kind: 'gossip-hello',
+    member: selfOf(state, context),
+    founded: state.isFounder,
+    formerly: state.formerly
+  })
 }
 
 /**
@@ -32,7 +37,8 @@ export function knockAtDoor(state: GossipState, context: GossipContext): void {
  * address and is down, or is what the newcomer was before: which is a host that lost its disk.
  */
 export function takeHello(state: GossipState, { member, founded, formerly }: Of<'gossip-hello'>, context: GossipContext): void {
-  if (state.cluster === undefined || member.uid === context.resources.self.uid) return
+  // One that has not heard yet who is in would found an island of itself and the newcomer.
+  if (state.cluster === undefined || !state.isSettled || member.uid === context.resources.self.uid) return
   const others = state.members.members
   const holders = others.filter(other => other.name === member.name && other.uid !== member.uid && !isGone(other.state))
   if (founded && (holders.length === 0 || state.isFounder)) return
@@ -71,10 +77,14 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
 /** It is in: behind those that came to join before, on a seat of its own or on that of the self that it takes the place of. */
 export function takeWelcome(state: GossipState, message: Of<'gossip-welcome'>, context: GossipContext): void {
   const { uid } = context.resources.self
-  if (message.uid !== uid || (state.cluster !== undefined && (!state.isFounder || state.cluster.id === message.cluster.id))) return
+  if (message.uid !== uid || (state.cluster !== undefined && (!state.isFounder || state.cluster.id === message.cluster.id)))
+    return
   const self = selfOf(state, context)
   if (state.cluster !== undefined) {
-    context.log.warn({ ours: state.cluster.id, theirs: message.cluster.id }, 'this host belongs to a cluster: it gives up its own')
+    context.log.warn(
+      { ours: state.cluster.id, theirs: message.cluster.id },
+      'this host belongs to a cluster: it gives up its own'
+    )
   }
   state.cluster = message.cluster
   state.isFounder = false

@@ -86,8 +86,7 @@ function probe(
   ask(state, sequence, uid, member.name, context)
   const { periodMs, probeTimeoutMs } = context.resources.gossip
   // One that works for another answers in time for it, well or ill.
-  if (origin === undefined && !isKnock)
-    context.after(state.health.scale(probeTimeoutMs), { kind: 'probe-late', sequence })
+  if (origin === undefined && !isKnock) context.after(state.health.scale(probeTimeoutMs), { kind: 'probe-late', sequence })
   context.after(origin === undefined ? state.health.scale(periodMs) * 0.95 : probeTimeoutMs, { kind: 'probe-over', sequence })
 }
 

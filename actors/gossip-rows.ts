@@ -2,7 +2,16 @@ import type { Brief } from '../model/member-list.ts'
 import { memberOf } from '../model/member-list.ts'
 import { compareMembers, isGone, type Member, withState } from '../model/membership.ts'
 import { Suspicion, suspicionTimes } from '../model/suspicion.ts'
-import { type GossipContext, type GossipState, hearBeat, isFirst, isFresh, publishSoon, selfOf, spreadSoon } from './gossip-state.ts'
+import {
+  type GossipContext,
+  type GossipState,
+  hearBeat,
+  isFirst,
+  isFresh,
+  publishSoon,
+  selfOf,
+  spreadSoon
+} from './gossip-state.ts'
 
 /** How a row came: as a piece of news, which is spread while it is true; or by comparing views, where it may be long stale. */
 export type Source = 'news' | 'rows'

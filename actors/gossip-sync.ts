@@ -38,7 +38,11 @@ export function syncWith(state: GossipState, host: string, context: GossipContex
 }
 
 /** Answer with all rows that differ, and ask for the other's. */
-export function takeSync(state: GossipState, message: Extract<SwimMessage, { kind: 'gossip-sync' }>, context: GossipContext): void {
+export function takeSync(
+  state: GossipState,
+  message: Extract<SwimMessage, { kind: 'gossip-sync' }>,
+  context: GossipContext
+): void {
   const theirs = new Map(message.digests.map(({ uid, digest }) => [uid, digest] as const))
   const differing: number[] = []
   for (const { member, digest } of state.members.rows()) {
@@ -66,7 +70,11 @@ export function sendRows(
   context.signal(agentOf(host), { kind: 'gossip-rows', gist: gistOf(state, context), members, wants, more })
 }
 
-export function takeRows(state: GossipState, message: Extract<SwimMessage, { kind: 'gossip-rows' }>, context: GossipContext): void {
+export function takeRows(
+  state: GossipState,
+  message: Extract<SwimMessage, { kind: 'gossip-rows' }>,
+  context: GossipContext
+): void {
   for (const member of message.members) takeRow(state, member, undefined, message.gist.uid, 'rows', context)
   if (message.wants.length > 0) sendRows(state, message.gist.from, message.wants, [], context)
   if (message.more > 0) state.nextSyncMs = 0
@@ -91,7 +99,11 @@ function canonical(table: BucketTable): string {
   )
 }
 
-export function takeTable(state: GossipState, message: Extract<SwimMessage, { kind: 'gossip-table' }>, context: GossipContext): void {
+export function takeTable(
+  state: GossipState,
+  message: Extract<SwimMessage, { kind: 'gossip-table' }>,
+  context: GossipContext
+): void {
   const merged = mergeTables(state.table, message.table)
   if (merged !== state.table) setTable(state, merged, context)
   if (message.wantsReply && state.tableDigest !== message.gist.table) tellTable(state, message.gist.from, false, context)

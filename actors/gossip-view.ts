@@ -1,6 +1,7 @@
 import { addressOf, type Ref } from '../bus/bus.ts'
 import {
   arrivalOf,
+  freeSeat,
   type HostState,
   isGone,
   joiningNow,
@@ -19,6 +20,7 @@ export function publish(state: GossipState, context: GossipContext): void {
   state.isPublishing = false
   const { cluster } = state
   if (cluster === undefined || !state.isSettled) return
+  keepSeatApart(state, context)
   takePlace(state, context)
   if (state.isRingStale) state.epoch = membershipEpoch(state.members.members)
   const self = selfOf(state, context)
@@ -79,6 +81,22 @@ export function forgetReturns(state: GossipState, context: GossipContext): void 
     heard.backUntilMs = 0
     state.isViewStale = true
   }
+}
+
+/** Two that came at once were given the same seat: the later one takes another, while it only joins. */
+function keepSeatApart(state: GossipState, context: GossipContext): void {
+  const self = selfOf(state, context)
+  if (self.standing !== 'joining' || self.seat === undefined || isGone(self.state)) return
+  const others = state.members.members.filter(member => member !== self && member.name !== self.name && !isGone(member.state))
+  const isEarlier = (other: Member): boolean =>
+    other.standing !== 'joining' || (other.incarnation - self.incarnation || other.uid - self.uid) < 0
+  const isTaken = others.some(
+    other => other.seat === self.seat && other.dc === self.dc && other.zone === self.zone && isEarlier(other)
+  )
+  if (!isTaken) return
+  const { seat: _, ...rest } = self
+  const seat = freeSeat(others, self)
+  setSelf(state, seat === undefined ? rest : { ...rest, seat }, context)
 }
 
 /**

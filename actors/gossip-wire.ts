@@ -238,12 +238,4 @@ const rows: MessageCodec<Of<'gossip-rows'>> = {
 }
 
 /** For `codecRegistry`, between hosts. */
-export const gossipCodecs = [
-  probe,
-  relay,
-  ack,
-  nack,
-  news,
-  sync,
-  rows
-] as unknown as readonly MessageCodec<never>[]
+export const gossipCodecs = [probe, relay, ack, nack, news, sync, rows] as unknown as readonly MessageCodec<never>[]

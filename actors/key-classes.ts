@@ -1,6 +1,5 @@
 import { hash32 } from '../model/hash.ts'
 import { bucketOf, type Key } from '../model/key.ts'
-import type { BucketTable } from './bucket-table.ts'
 
 /**
  * The class of a key is the number of replicas, n, that its bucket asks for: keys of one partition with another n have other owners,
@@ -13,7 +12,11 @@ export interface KeyClasses {
   readonly others: readonly (readonly [string, number])[]
 }
 
-export function keyClassesOf(table: BucketTable, replicas: number): KeyClasses {
+/** @param table the buckets' properties; those alone that say how many replicas count */
+export function keyClassesOf(
+  table: Readonly<Record<string, { readonly properties: { readonly n?: number } }>>,
+  replicas: number
+): KeyClasses {
   const others: [string, number][] = []
   for (const bucket of Object.keys(table).sort()) {
     const n = table[bucket]?.properties.n

@@ -2,9 +2,9 @@ import type { Ref, UndeliveredReason } from '../bus/bus.ts'
 import { type CausalContext, emptyContext } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
-import { Quorum, type Verdict } from '../model/quorum.ts'
+import { Quorum, strength, type Verdict } from '../model/quorum.ts'
 import type { Durability } from '../storage/store.ts'
-import type { Accepted, PutReply, Strength } from './coordinator-protocol.ts'
+import type { Accepted, PutReply } from './coordinator-protocol.ts'
 import {
   budgetOf,
   type CoordinatorContext,
@@ -15,10 +15,11 @@ import {
   quorumFault,
   receiptOf,
   refuse,
+  slotsMax,
   timeoutFault
 } from './coordinator-state.ts'
-import type { ReplicaSet } from './ring-index.ts'
-import type { Resolver, VnodeReply } from './vnode-protocol.ts'
+import type { Replica, ReplicaSet } from './ring-index.ts'
+import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
 export interface PutPlan {
   readonly id: number
@@ -37,7 +38,10 @@ export interface PutPlan {
   readonly durableNeeded: number
   readonly durability: Durability
   readonly resolver: Resolver
-  readonly strength: Strength
+  /** R of reads that follow: for what the reply promises. */
+  readonly readsNeeded: number
+  /** Whether fallbacks count towards W. */
+  readonly isSloppy: boolean
   readonly wantsReceipt: boolean
   readonly deadlineMs: number
   readonly startedMs: number
@@ -46,9 +50,20 @@ export interface PutPlan {
 
 type SlotState = 'idle' | 'asked' | 'stored' | 'failed'
 
+/** A host that keeps a hint for an owner: its slot comes behind those of the owners. */
+interface StandIn {
+  readonly replica: Replica
+  /** Slot of the owner. */
+  readonly target: number
+}
+
+const noStandIns: readonly StandIn[] = Object.freeze([])
+
 /**
  * A write: this host's vnode mints the dot, the other owners get the result in the same turn, and the client hears when W have it.
- * @see DeCandia et al., Dynamo (SOSP 2007), section 4.5
+ * For each owner that is away or fails, the next healthy host beyond the preference list keeps a hint, and counts in its place unless
+ * the quorum is to be strict. Where no owner can be reached, this host mints as a stand-in.
+ * @see DeCandia et al., Dynamo (SOSP 2007), sections 4.5 and 4.6
  */
 export class PutOperation implements Operation {
   readonly id: number
@@ -60,6 +75,9 @@ export class PutOperation implements Operation {
   readonly #future: Quorum | undefined
   readonly #slots: SlotState[]
   #lastFault: Fault | undefined
+  #standIns: readonly StandIn[] = noStandIns
+  /** What was minted. */
+  #siblings: Uint8Array | undefined
   #context: CausalContext | undefined
   #isAnswered = false
 
@@ -77,12 +95,20 @@ export class PutOperation implements Operation {
     for (const [slot, replica] of set.replicas.entries()) {
       if (!replica.isReachable) this.#fail(slot)
     }
+    if (!set.mayFallBack) return
+    const self = set.replicas[set.selfSlot]
+    // A host that is no owner coordinates only where no owner is reachable; then it is itself the first to stand in for one.
+    const selfAmong = self?.isPresent === true ? undefined : set.fallbacks.find(replica => replica.isSelf)
+    for (const [slot, replica] of set.replicas.entries()) {
+      if (replica.isPresent && !replica.isReachable) this.#reserve(slot, this.#standIns.length === 0 ? selfAmong : undefined)
+    }
   }
 
   start(state: CoordinatorState, context: CoordinatorContext): void {
     if (this.#verdict() === 'unmet') return this.#conclude(state, context)
-    const { plan, slot } = { plan: this.#plan, slot: this.#plan.set.selfSlot }
-    const replica = plan.set.replicas[slot]
+    const plan = this.#plan
+    const slot = this.#minting()
+    const replica = this.#replicaAt(slot)
     if (replica === undefined) throw new RangeError('a host that holds no replica cannot mint')
     this.#slots[slot] = 'asked'
     context.send(
@@ -99,6 +125,7 @@ export class PutOperation implements Operation {
         expiresMs: plan.expiresMs,
         resolver: plan.resolver,
         durability: plan.durability,
+        standIn: replica.isFallback ? this.#targetOf(slot) : undefined,
         replyTo: context.replyRef<VnodeReply>(correlationOf(this.id, slot))
       },
       budgetOf(this, context)
@@ -113,16 +140,17 @@ export class PutOperation implements Operation {
         return this.#replicate(reply.siblings, context)
       case 'stored':
         this.#slots[slot] = 'stored'
-        this.#count(slot, quorum => quorum.acknowledged(true, reply.durability === 'flushed'))
+        this.#acknowledge(slot, reply.durability === 'flushed')
         break
       case 'failed':
         this.#lastFault = reply.fault
         this.#fail(slot)
         // Nothing was minted: nothing was sent to anybody.
         if (this.#context === undefined) return this.#refuse(reply.fault, state, context)
+        this.#standInFor(slot, context)
         break
       default:
-        throw new RangeError(`a write was answered by ${reply.kind}`)
+        this.#fail(slot)
     }
     this.#proceed(state, context)
   }
@@ -135,12 +163,20 @@ export class PutOperation implements Operation {
       const detail = `the vnode of ${context.host} does not take the write (${reason}): try again, or another host`
       return this.#refuse(fault(code, detail, { outcome: 'refused' }), state, context)
     }
+    this.#standInFor(slot, context)
     this.#proceed(state, context)
   }
 
-  overdue(): void {}
+  /** Owners that should have answered by now: others take it in their place, while the client waits. */
+  overdue(_state: CoordinatorState, context: CoordinatorContext): void {
+    if (this.#isAnswered || this.#siblings === undefined) return
+    for (const [slot, replica] of this.#plan.set.replicas.entries()) {
+      if (this.#slots[slot] === 'asked' && !replica.isSelf && !this.#hasStandIn(slot)) this.#standInFor(slot, context)
+    }
+  }
 
   expired(state: CoordinatorState, context: CoordinatorContext): void {
+    this.#remember(context)
     if (!this.#isAnswered) {
       const why = timeoutFault(this.#what(), this.#plan.needed, this.#stored(), 'indeterminate')
       this.#refuse(why, state, context)
@@ -151,9 +187,75 @@ export class PutOperation implements Operation {
   waitsFor(thread: string): readonly number[] {
     const slots: number[] = []
     for (const [slot, slotState] of this.#slots.entries()) {
-      if (slotState === 'asked' && this.#plan.set.replicas[slot]?.vnode.address.startsWith(`${thread}.`)) slots.push(slot)
+      if (slotState === 'asked' && this.#replicaAt(slot)?.vnode.address.startsWith(`${thread}.`) === true) slots.push(slot)
     }
     return slots
+  }
+
+  #replicaAt(slot: number): Replica | undefined {
+    const { replicas } = this.#plan.set
+    return slot < replicas.length ? replicas[slot] : this.#standIns[slot - replicas.length]?.replica
+  }
+
+  /** Slot of the owner that the host in `slot` is, or stands in for. */
+  #ownerSlotOf(slot: number): number {
+    return this.#standIns[slot - this.#plan.set.replicas.length]?.target ?? slot
+  }
+
+  /** Uid of the host for which the one in `slot` keeps a hint. */
+  #targetOf(slot: number): number {
+    const { host } = this.#plan.set.replicas[this.#ownerSlotOf(slot)] as Replica
+    return host.uid
+  }
+
+  /** This host as an owner, else as a stand-in. */
+  #minting(): number {
+    const { replicas, selfSlot } = this.#plan.set
+    if (replicas[selfSlot]?.isPresent === true) return selfSlot
+    return replicas.length + this.#standIns.findIndex(standIn => standIn.replica.isSelf)
+  }
+
+  #hasStandIn(slot: number): boolean {
+    return this.#standIns.some(standIn => standIn.target === slot)
+  }
+
+  /** The next healthy host for the owner in `target`. @returns its slot; −1: there is none left */
+  #reserve(target: number, preferred?: Replica): number {
+    const { fallbacks, replicas } = this.#plan.set
+    if (this.#slots.length >= slotsMax) return -1
+    const replica = preferred ?? fallbacks.find(candidate => !this.#standIns.some(standIn => standIn.replica === candidate))
+    if (replica === undefined) return -1
+    this.#standIns = [...this.#standIns, { replica, target }]
+    this.#slots.push('idle')
+    if (this.#plan.isSloppy) {
+      this.#present.askedAnother(false)
+      if (replicas[target]?.isFuture === true) this.#future?.askedAnother(false)
+    }
+    return this.#slots.length - 1
+  }
+
+  /** The host in `slot` does not take it: a hint for the owner that it is, or stands in for, goes to the next one. */
+  #standInFor(slot: number, context: CoordinatorContext): void {
+    const { set } = this.#plan
+    const target = this.#ownerSlotOf(slot)
+    if (!set.mayFallBack || this.#siblings === undefined || set.replicas[target]?.isPresent !== true) return
+    const standIn = this.#reserve(target)
+    if (standIn >= 0) this.#give(standIn, this.#siblings, context)
+  }
+
+  /** Time is up, and some owners have neither taken it nor anyone in their place: they get it when they answer again. */
+  #remember(context: CoordinatorContext): void {
+    const { set, key, resolver, durability } = this.#plan
+    if (!set.mayFallBack || this.#siblings === undefined) return
+    for (const [slot, owner] of set.replicas.entries()) {
+      if (this.#slots[slot] !== 'asked' || !owner.isPresent || owner.isSelf || this.#hasStandIn(slot)) continue
+      const fallback = set.fallbacks.find(replica => !this.#standIns.some(standIn => standIn.replica === replica))
+      if (fallback === undefined) return
+      this.#standIns = [...this.#standIns, { replica: fallback, target: slot }]
+      const replyTo = context.replyRef<VnodeReply>(0)
+      const hint = { kind: 'hint', target: owner.host.uid, key, siblings: this.#siblings, resolver, durability, replyTo } as const
+      context.send(fallback.vnode, hint, context.resources.settings.requestTimeoutMs)
+    }
   }
 
   #what(): string {
@@ -161,18 +263,33 @@ export class PutOperation implements Operation {
   }
 
   #stored(): number {
-    return this.#slots.filter(slotState => slotState === 'stored').length
+    let stored = 0
+    for (let slot = 0; slot < this.#slots.length; slot++) if (this.#slots[slot] === 'stored' && this.#counts(slot)) stored++
+    return stored
   }
 
-  #count(slot: number, feed: (quorum: Quorum) => void): void {
-    const replica = this.#plan.set.replicas[slot]
-    if (replica?.isPresent === true) feed(this.#present)
-    if (replica?.isFuture === true && this.#future !== undefined) feed(this.#future)
+  #isPrimary(slot: number): boolean {
+    return slot < this.#plan.set.replicas.length
+  }
+
+  /** A fallback counts only where the quorum may be sloppy. */
+  #counts(slot: number): boolean {
+    return this.#isPrimary(slot) || this.#plan.isSloppy
+  }
+
+  #acknowledge(slot: number, isFlushed: boolean): void {
+    if (!this.#counts(slot)) return
+    const owner = this.#plan.set.replicas[this.#ownerSlotOf(slot)]
+    if (owner?.isPresent === true) this.#present.acknowledged(this.#isPrimary(slot), isFlushed)
+    if (owner?.isFuture === true) this.#future?.acknowledged(this.#isPrimary(slot), isFlushed)
   }
 
   #fail(slot: number): void {
     this.#slots[slot] = 'failed'
-    this.#count(slot, quorum => quorum.failed())
+    if (!this.#counts(slot)) return
+    const owner = this.#plan.set.replicas[this.#ownerSlotOf(slot)]
+    if (owner?.isPresent === true) this.#present.failed(this.#isPrimary(slot))
+    if (owner?.isFuture === true) this.#future?.failed(this.#isPrimary(slot))
   }
 
   #verdict(): Verdict {
@@ -183,14 +300,20 @@ export class PutOperation implements Operation {
   }
 
   #replicate(siblings: Uint8Array, context: CoordinatorContext): void {
-    const { key, resolver, durability, set } = this.#plan
-    const budgetMs = budgetOf(this, context)
-    for (const [slot, replica] of set.replicas.entries()) {
-      if (this.#slots[slot] !== 'idle') continue
-      this.#slots[slot] = 'asked'
-      const replyTo = context.replyRef<VnodeReply>(correlationOf(this.id, slot))
-      context.send(replica.vnode, { kind: 'replicate', key, siblings, resolver, durability, replyTo }, budgetMs)
-    }
+    this.#siblings = siblings
+    for (let slot = 0; slot < this.#slots.length; slot++) if (this.#slots[slot] === 'idle') this.#give(slot, siblings, context)
+  }
+
+  #give(slot: number, siblings: Uint8Array, context: CoordinatorContext): void {
+    const { key, resolver, durability } = this.#plan
+    const replica = this.#replicaAt(slot)
+    if (replica === undefined) return
+    this.#slots[slot] = 'asked'
+    const replyTo = context.replyRef<VnodeReply>(correlationOf(this.id, slot))
+    const message: VnodeMessage = replica.isFallback
+      ? { kind: 'hint', target: this.#targetOf(slot), key, siblings, resolver, durability, replyTo }
+      : { kind: 'replicate', key, siblings, resolver, durability, replyTo }
+    context.send(replica.vnode, message, budgetOf(this, context))
   }
 
   #proceed(state: CoordinatorState, context: CoordinatorContext): void {
@@ -214,17 +337,21 @@ export class PutOperation implements Operation {
     this.#isAnswered = true
     const epoch = state.ring?.view.epoch ?? ''
     const stored = this.#slots.flatMap((slotState, slot) => {
-      const replica = plan.set.replicas[slot]
-      return slotState === 'stored' && replica !== undefined ? [{ replica, durability: plan.durability }] : []
+      const replica = this.#replicaAt(slot)
+      return slotState === 'stored' && replica !== undefined && this.#counts(slot)
+        ? [{ replica, durability: plan.durability }]
+        : []
     })
     const written = this.#context ?? emptyContext
+    const isSloppy = this.#present.primaries < plan.needed
+    const grade = strength(plan.readsNeeded, plan.needed, plan.set.present, isSloppy)
     context.send<PutReply>(plan.replyTo, {
       kind: 'written',
       context: written,
-      strength: plan.strength,
+      strength: grade,
       answered: stored.length,
       epoch,
-      receipt: plan.wantsReceipt ? receiptOf(plan.strength, plan.needed, stored, context, epoch) : undefined
+      receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, stored, context, epoch) : undefined
     })
     state.figures.put.record((context.now() - plan.startedMs) / 1000)
     if (state.door === undefined) return

@@ -5,7 +5,7 @@ import { limits } from '../model/limits.ts'
 import { type BucketProperties, propertiesOf } from './bucket-table.ts'
 import type { StoreRequest } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, refuse } from './coordinator-state.ts'
-import type { ReplicaSet } from './ring-index.ts'
+import type { Replica, ReplicaSet } from './ring-index.ts'
 import { dataThreadOf, type RingView } from './ring-view.ts'
 
 /** What a request needs of the ring, once it is clear that it is this thread's. */
@@ -39,10 +39,12 @@ export function routeOf(state: CoordinatorState, request: StoreRequest, context:
   const partition = partitionOf(positionOf(request.key), view.partitions)
   const properties = propertiesOf(state.buckets, bucketOf(request.key), context.resources.settings.defaults)
   const set = ring.replicasOf(partition, properties.n)
-  const self = set.replicas[set.selfSlot]
-  const isMine = self?.isPresent === true && threadAddressOf(context.host, dataThreadOf(self.host, partition)) === context.thread
+  const place = placeOf(set, request.options.sloppy !== false)
+  // Where nobody can take it, the operation says so, with its figures.
+  const isMine =
+    place === undefined || (place.isSelf && threadAddressOf(context.host, dataThreadOf(place.host, partition)) === context.thread)
   if (isMine) return { partition, set, properties, view }
-  passOn(state, request, partition, set, context)
+  passOn(state, request, partition, place, context)
   return undefined
 }
 
@@ -62,30 +64,31 @@ function requestFault(request: StoreRequest, context: CoordinatorContext): Fault
   return undefined
 }
 
-/** To the partition's thread of this host where it is an owner, else to the first owner that is reachable. */
+/**
+ * Who coordinates: this host where it is an owner, else the first owner that is reachable; where none is, a fallback, this host
+ * before others. undefined: nobody can.
+ */
+function placeOf(set: ReplicaSet, mayFallBack: boolean): Replica | undefined {
+  const self = set.replicas[set.selfSlot]
+  if (self?.isPresent === true) return self
+  const owner = set.replicas.find(replica => replica.isPresent && replica.isReachable)
+  if (owner !== undefined || !mayFallBack || !set.mayFallBack) return owner
+  return set.fallbacks.find(replica => replica.isSelf) ?? set.fallbacks[0]
+}
+
 function passOn(
   state: CoordinatorState,
   request: StoreRequest,
   partition: number,
-  set: ReplicaSet,
+  place: Replica,
   context: CoordinatorContext
 ): void {
-  const self = set.replicas[set.selfSlot]
-  const owner = self?.isPresent === true ? self : set.replicas.find(replica => replica.isPresent && replica.isReachable)
-  if (owner === undefined || state.ring === undefined) {
-    const detail = `none of the ${set.present} owners of the key is reachable: try again`
-    return refuse(
-      request.replyTo,
-      fault('quorum_unavailable', detail, { needed: 1, answered: 0, outcome: 'refused' }),
-      state,
-      context
-    )
-  }
+  if (state.ring === undefined) return
   if (request.hops >= hopsMax) {
     const detail = 'hosts disagree on who owns the key, since the ring is changing: try again'
     return refuse(request.replyTo, fault('unavailable', detail, { outcome: 'refused' }), state, context)
   }
   state.figures.forwarded.add()
   const budgetMs = context.deadlineMs === Number.POSITIVE_INFINITY ? 0 : Math.max(1, context.deadlineMs - context.now())
-  context.send(state.ring.coordinatorOf(owner.host, partition), { ...request, hops: request.hops + 1 }, budgetMs)
+  context.send(state.ring.coordinatorOf(place.host, partition), { ...request, hops: request.hops + 1 }, budgetMs)
 }

@@ -42,9 +42,9 @@ function get(state: CoordinatorState, request: GetRequest, route: Route, context
   const { options } = request
   const w = route.properties.w
   startGet(state, request, route, context, {
-    got({ siblings, answered, needed }, state, context) {
+    got({ siblings, answered, needed, primaries }, state, context) {
       const epoch = route.view.epoch
-      const grade = strength(needed, w === 0 ? quorumOf(route.set.present) : w, route.set.present, false)
+      const grade = strength(needed, w === 0 ? quorumOf(route.set.present) : w, route.set.present, primaries < needed)
       const acks = answered.map(replica => ({ replica, durability: 'committed' as const }))
       context.send(request.replyTo, {
         kind: 'got',
@@ -54,7 +54,9 @@ function get(state: CoordinatorState, request: GetRequest, route: Route, context
         epoch,
         receipt: options.receipt === true ? receiptOf(grade, needed, acks, context, epoch) : undefined
       })
-      state.figures.get.record((context.now() - startedMs) / 1000)
+      const tookMs = context.now() - startedMs
+      state.replyTimes.record(tookMs)
+      state.figures.get.record(tookMs / 1000)
     },
     refused: (why, state, context) => refuse(request.replyTo, why, state, context)
   })
@@ -71,6 +73,8 @@ function startGet(
   const wanted = request.kind === 'get' ? request.options : { level: request.options.level }
   const quorum = needsOf(wanted, route, 'read')
   if ('code' in quorum) return consumer.refused(quorum, state, context)
+  const deadlineMs = deadlineOf(context)
+  const nowMs = context.now()
   const operation = new GetOperation(
     {
       id: state.nextOperation++,
@@ -79,13 +83,15 @@ function startGet(
       needed: quorum.needed,
       primariesNeeded: quorum.primaries,
       resolver: properties.resolver,
-      deadlineMs: deadlineOf(context),
+      deadlineMs,
+      isSloppy: request.options.sloppy !== false,
+      fallbackAtMs: fallbackAtOf(nowMs, deadlineMs),
       asksAll: context.random() < context.resources.settings.readRepairChance || set.replicas.some(replica => replica.host.isBack)
     },
     consumer
   )
   begin(operation, state, context)
-  state.wheel.add(operation.id, context.now() + context.resources.settings.hedgeMs, context.now())
+  state.wheel.add(operation.id, nowMs + state.replyTimes.hedgeMs, nowMs)
   operation.start(state, context)
 }
 
@@ -103,6 +109,8 @@ function put(
   if (!state.recent.begin(request.replyTo)) return
   const ttlSeconds = request.kind === 'put' && request.ttlSeconds > 0 ? request.ttlSeconds : properties.ttl
   const r = properties.r === 0 ? quorumOf(set.present) : properties.r
+  const deadlineMs = deadlineOf(context)
+  const startedMs = context.now()
   const operation = new PutOperation({
     id: state.nextOperation++,
     key: request.key,
@@ -119,17 +127,27 @@ function put(
     durableNeeded: quorum.durable,
     durability: quorum.durable > 0 ? 'flushed' : (options.durability ?? properties.durability),
     resolver: properties.resolver,
-    strength: strength(r, quorum.needed, set.present, false),
+    readsNeeded: r,
+    isSloppy: options.sloppy !== false,
     wantsReceipt: options.receipt === true,
-    deadlineMs: deadlineOf(context),
-    startedMs: context.now(),
+    deadlineMs,
+    startedMs,
     replyTo: request.replyTo
   })
   begin(operation, state, context)
+  if (set.mayFallBack) state.wheel.add(operation.id, fallbackAtOf(startedMs, deadlineMs), startedMs)
   operation.start(state, context)
 }
 
 const noValue = new Uint8Array(0)
+
+/** When a fallback takes the place of an owner that is not known to be away and does not answer: at a quarter of the time there is. */
+function fallbackAtOf(nowMs: number, deadlineMs: number): number {
+  return nowMs + Math.min(fallbackMsMax, Math.max(fallbackMsMin, (deadlineMs - nowMs) / 4))
+}
+
+const fallbackMsMin = 50
+const fallbackMsMax = 500
 
 /** Creates, conditional writes and deletes without a context: what a quorum knows decides, and is what the write has seen. */
 function writeAfterRead(

@@ -13,6 +13,8 @@ export interface Replica {
   readonly isPresent: boolean
   /** Will own the partition once joining hosts have their data: writes have to reach a quorum of these, too. */
   readonly isFuture: boolean
+  /** Owns nothing here: it stands in for an owner that is away. */
+  readonly isFallback: boolean
 }
 
 export interface ReplicaSet {
@@ -24,6 +26,13 @@ export interface ReplicaSet {
   readonly future: number
   /** Which of `replicas` is this host; −1: none. */
   readonly selfSlot: number
+  /** Whether the cluster has hosts beyond these at all. */
+  readonly mayFallBack: boolean
+  /**
+   * The reachable hosts beyond the preference list, distinct, in the order of the ring; worked out when they are first needed.
+   * @see DeCandia et al., Dynamo (SOSP 2007), section 4.6
+   */
+  readonly fallbacks: readonly Replica[]
 }
 
 /** A ring as one host looks at it: preference lists with the addresses of vnodes, worked out once for each partition. */
@@ -55,6 +64,31 @@ export class RingIndex {
     }
   }
 
+  fallbacksOf(partition: number, replicas: readonly Replica[]): readonly Replica[] {
+    const fallbacks: Replica[] = []
+    for (const index of preferenceOf(this.view.owners, partition, this.view.hosts.length)) {
+      const host = this.view.hosts[index]
+      if (host === undefined || replicas.some(replica => replica.host === host)) continue
+      const fallback = this.#replicaOf(host, partition, false, false)
+      if (fallback.isReachable) fallbacks.push(fallback)
+    }
+    return fallbacks
+  }
+
+  #replicaOf(host: HostView, partition: number, isPresent: boolean, isFuture: boolean): Replica {
+    const isSelf = host === this.self
+    return {
+      host,
+      vnode: { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 },
+      isSelf,
+      // One that only others reach is as good as away from here.
+      isReachable: isSelf || (isReachable(host) && host.isDirect),
+      isPresent,
+      isFuture,
+      isFallback: !isPresent && !isFuture
+    }
+  }
+
   #setOf(partition: number, n: number): ReplicaSet {
     const { owners, future } = this.view
     const present = preferenceOf(owners, partition, n)
@@ -64,21 +98,34 @@ export class RingIndex {
     for (const index of isMoving ? [...present, ...coming.filter(index => !present.includes(index))] : present) {
       const host = this.view.hosts[index]
       if (host === undefined) throw new RangeError(`the ring names host ${index}, there are ${this.view.hosts.length}`)
-      replicas.push({
-        host,
-        vnode: { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 },
-        isSelf: host === this.self,
-        isReachable: host === this.self || isReachable(host),
-        isPresent: present.includes(index),
-        isFuture: isMoving && coming.includes(index)
-      })
+      replicas.push(this.#replicaOf(host, partition, present.includes(index), isMoving && coming.includes(index)))
     }
-    return {
-      replicas,
-      present: present.length,
-      future: isMoving ? coming.length : 0,
-      selfSlot: replicas.findIndex(replica => replica.isSelf)
-    }
+    return new PartitionReplicas(this, partition, replicas, present.length, isMoving ? coming.length : 0)
+  }
+}
+
+class PartitionReplicas implements ReplicaSet {
+  readonly replicas: readonly Replica[]
+  readonly present: number
+  readonly future: number
+  readonly selfSlot: number
+  readonly mayFallBack: boolean
+  readonly #ring: RingIndex
+  readonly #partition: number
+  #fallbacks: readonly Replica[] | undefined
+
+  constructor(ring: RingIndex, partition: number, replicas: readonly Replica[], present: number, future: number) {
+    this.replicas = replicas
+    this.present = present
+    this.future = future
+    this.selfSlot = replicas.findIndex(replica => replica.isSelf)
+    this.mayFallBack = ring.view.hosts.length > replicas.length
+    this.#ring = ring
+    this.#partition = partition
+  }
+
+  get fallbacks(): readonly Replica[] {
+    return (this.#fallbacks ??= this.#ring.fallbacksOf(this.#partition, this.replicas))
   }
 }
 

@@ -4,8 +4,9 @@ import { exchangeAgent } from './exchange-agent.ts'
 import { exchangeResponderName } from './exchange-protocol.ts'
 import { exchangeResponder } from './exchange-responder.ts'
 import { floorAgent } from './floor-agent.ts'
-import { floorAgentName } from './floor-protocol.ts'
+import { floorAgentName } from './floor-agent-protocol.ts'
 import { gossipAgent } from './gossip-agent.ts'
+import { handoffAgent } from './handoff-agent.ts'
 import { recordRepairer } from './record-repairer.ts'
 import { ringKeeper } from './ring-keeper.ts'
 import { scrubAgent } from './scrub-agent.ts'
@@ -55,7 +56,7 @@ export function dataTree(door: ActorSpec | undefined): SupervisorSpec {
 }
 
 /** Who does which kind of repair work. */
-export const workBehaviours: WorkBehaviours = { exchange: exchangeAgent, scrub: scrubAgent }
+export const workBehaviours: WorkBehaviours = { handoff: handoffAgent, exchange: exchangeAgent, scrub: scrubAgent }
 
 /**
  * A worker that crashes is started again under `work`, whose intensity is more than the keeper lets any worker use up; and the keeper,

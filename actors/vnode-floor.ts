@@ -8,17 +8,17 @@ import { decodeSiblings, encodeSiblings } from '../model/siblings-codec.ts'
 import { counterOf, join } from '../model/version-vector.ts'
 import type { Context } from '../runtime/actor.ts'
 import type { Counter } from '../runtime/metrics.ts'
-import { retiredMs } from '../storage/dot-clock.ts'
-import type { Completion } from '../storage/store.ts'
+import { type Completion, retiredMs } from '../storage/store.ts'
 import { decodeFloor, encodeFloor, floorKeysOf, floorsEnd, floorsStart, type KeptFloor } from './floor-codec.ts'
 import { ClassLookup, classesIn, type KeyClasses } from './key-classes.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { FloorMessage } from './vnode-floor-protocol.ts'
-import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+import type { FloorMessage, FloorReply, Settlement } from './floor-protocol.ts'
+import type { VnodeMessage } from './vnode-protocol.ts'
 import type { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
 type VnodeContext = Context<VnodeMessage, StoreResources>
+type FloorRef = Ref<FloorReply | Settlement>
 type Raise = Extract<FloorMessage, { kind: 'raise-floor' }>
 
 interface Kept extends KeptFloor {
@@ -40,7 +40,7 @@ interface Sweep {
   purged: number
   /** Tombstones that stay, by class. */
   readonly left: Map<number, number>
-  readonly waiting: Ref<VnodeReply>[]
+  readonly waiting: FloorRef[]
 }
 
 const slicePairs = 128
@@ -91,19 +91,11 @@ export class VnodeFloors {
 
   /** The floor of the key's class as it is kept here; undefined: none. */
   vectorFor(key: Key): Floor | undefined {
-    const { others, floor } = this.#kept.length === 0 ? noFloor : this.#find(key)
-    return others.length === 0 ? floor : others.reduce((joined, one) => join(joined, one), floor ?? [])
-  }
-
-  #find(key: Key): { readonly floor: Floor | undefined; readonly others: readonly Floor[] } {
-    let found: Floor | undefined
-    let others: Floor[] | undefined
-    for (const kept of this.#kept) {
-      if (kept.lookup.of(key) !== kept.n) continue
-      if (found === undefined) found = kept.vector
-      else (others ??= []).push(kept.vector)
-    }
-    return others === undefined ? (found === undefined ? noFloor : { floor: found, others: none }) : { floor: found, others }
+    let floor: Floor | undefined
+    // More than one only where the key's bucket has changed its n: what either proves holds.
+    for (const { lookup, n, vector } of this.#kept)
+      if (lookup.of(key) === n) floor = floor === undefined ? vector : join(floor, vector)
+    return floor
   }
 
   /** A tombstone is written here. */
@@ -120,7 +112,7 @@ export class VnodeFloors {
     before: Uint8Array | undefined,
     incoming: Siblings,
     senders: Floor | undefined,
-    replyTo: Ref<VnodeReply>,
+    replyTo: FloorRef,
     context: VnodeContext
   ): Siblings | undefined {
     const local = before === undefined ? undefined : decodeSiblings(before)
@@ -128,7 +120,7 @@ export class VnodeFloors {
     const taken = floor === undefined ? incoming : admitted(floor, local, incoming, senders)
     if (taken === undefined && floor !== undefined) {
       this.#refused.add()
-      context.send<VnodeReply>(replyTo, { kind: 'obsolete', floor })
+      context.send(replyTo, { kind: 'obsolete', floor })
       return undefined
     }
     if (this.#prepared !== undefined && taken !== undefined) note(this.#prepared.came, local ?? emptySiblings, taken)
@@ -142,7 +134,7 @@ export class VnodeFloors {
       case 'want-floor':
         return this.#want(message.classes, message.replyTo, context)
       case 'guard-floor':
-        return context.send<VnodeReply>(message.replyTo, this.#guard(context))
+        return context.send(message.replyTo, this.#guard(context))
       case 'prepare-floor':
         return this.#prepare(message.n, message.replyTo, context)
       case 'raise-floor':
@@ -175,13 +167,13 @@ export class VnodeFloors {
     else this.#kept[at] = kept
   }
 
-  #want(classes: KeyClasses, replyTo: Ref<VnodeReply>, context: VnodeContext): void {
+  #want(classes: KeyClasses, replyTo: FloorRef, context: VnodeContext): void {
     this.#classes = classes
     if (this.#left === undefined && this.#sweep === undefined) this.#startSweep(false, undefined, context)
     const wanted = new Set<number>()
     for (const [n, count] of this.#left ?? []) if (count > 0) wanted.add(n)
     if (this.#left !== undefined && this.#tombstones > this.#tombstonesThen) for (const n of classesIn(classes)) wanted.add(n)
-    context.send<VnodeReply>(replyTo, {
+    context.send(replyTo, {
       kind: 'floor-wanted',
       partition: this.#partition,
       classes: [...wanted].sort((a, b) => a - b),
@@ -189,7 +181,7 @@ export class VnodeFloors {
     })
   }
 
-  #guard(context: VnodeContext): VnodeReply {
+  #guard(context: VnodeContext): FloorReply {
     const { dots, store } = context.resources
     const { pairs, corrupt } = store.scan(this.#partition, hintsStart, 1)
     const hints = (pairs[0]?.key ?? hintsEnd) < hintsEnd || (corrupt[0] ?? hintsEnd) < hintsEnd
@@ -201,12 +193,12 @@ export class VnodeFloors {
     return { kind: 'floor-guarded', partition: this.#partition, hints, ids }
   }
 
-  #prepare(n: number, replyTo: Ref<VnodeReply>, context: VnodeContext): void {
+  #prepare(n: number, replyTo: FloorRef, context: VnodeContext): void {
     const { failures } = context.resources.store
     const token = `${context.incarnation}-${++this.#prepares}`
     this.#prepared = { token, failures, came: new Map() }
     const floor = this.#kept.find(kept => kept.n === n)?.vector ?? []
-    context.send<VnodeReply>(replyTo, { kind: 'floor-prepared', partition: this.#partition, token, floor })
+    context.send(replyTo, { kind: 'floor-prepared', partition: this.#partition, token, floor })
   }
 
   #raise({ n, classes, token, floor, replyTo }: Raise, context: VnodeContext): void {
@@ -225,7 +217,7 @@ export class VnodeFloors {
         if (at >= 0) this.#kept.splice(at, 1)
         if (before !== undefined) this.#keep(before)
       }
-      context.send<VnodeReply>(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
     }
     const record = encodeFloor(kept)
     const [first, second] = floorKeysOf(n)
@@ -235,7 +227,7 @@ export class VnodeFloors {
     store.write(this.#partition, second, record, 'flushed', new Settled(this.#partition, settled, context))
   }
 
-  #startSweep(purges: boolean, replyTo: Ref<VnodeReply> | undefined, context: VnodeContext): void {
+  #startSweep(purges: boolean, replyTo: FloorRef | undefined, context: VnodeContext): void {
     const isRunning = this.#sweep !== undefined
     // One that runs may have passed keys that are to go now: begin again.
     const waiting = this.#sweep?.waiting ?? []
@@ -256,8 +248,7 @@ export class VnodeFloors {
     this.#sweep = undefined
     this.#left = sweep.left
     const left = [...sweep.left.values()].reduce((sum, count) => sum + count, 0)
-    for (const to of sweep.waiting)
-      context.send<VnodeReply>(to, { kind: 'swept', partition: this.#partition, purged: sweep.purged, left })
+    for (const to of sweep.waiting) context.send(to, { kind: 'swept', partition: this.#partition, purged: sweep.purged, left })
   }
 
   #consider(sweep: Sweep, key: Key, record: Uint8Array, lookup: ClassLookup, context: VnodeContext): void {
@@ -278,7 +269,7 @@ export class VnodeFloors {
     if (context.resources.store.erase(this.#partition, key, done)) this.#tree.changed(key, record, undefined)
   }
 
-  #strip(key: Key, others: Floor, replyTo: Ref<VnodeReply>, context: VnodeContext): void {
+  #strip(key: Key, others: Floor, replyTo: FloorRef, context: VnodeContext): void {
     const { store } = context.resources
     const record = store.read(this.#partition, key)
     const held = record === undefined ? undefined : decodeSiblings(record)
@@ -286,7 +277,7 @@ export class VnodeFloors {
     const left = stripped(held, this.vectorFor(key), others)
     if (left === held) return context.send(replyTo, stored)
     const settled = (why: Fault | undefined): void =>
-      context.send<VnodeReply>(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
     const done = new Settled(this.#partition, settled, context)
     if (left === undefined) return this.#erase(key, record, done, context)
     const bytes = encodeSiblings(left)
@@ -294,16 +285,14 @@ export class VnodeFloors {
   }
 }
 
-const none: readonly Floor[] = Object.freeze([])
-const noFloor = Object.freeze({ floor: undefined, others: none })
-const stored: VnodeReply = Object.freeze({ kind: 'stored', durability: 'flushed' })
+const stored: Settlement = Object.freeze({ kind: 'stored', durability: 'flushed' })
 const outdated = fault('unavailable', 'the floor was prepared anew meanwhile, or the vnode was', { outcome: 'refused' })
 const changed = fault('unavailable', 'something came or was lost for which the floor would be wrong', { outcome: 'refused' })
 const nobody = (): void => {}
 const ignored: Completion = Object.freeze({ settled() {} })
 
-function fail(to: Ref<VnodeReply>, why: Fault, context: VnodeContext): void {
-  context.send<VnodeReply>(to, { kind: 'failed', fault: why })
+function fail(to: FloorRef, why: Fault, context: VnodeContext): void {
+  context.send(to, { kind: 'failed', fault: why })
 }
 
 /** Versions that were not seen here before. */

@@ -1,7 +1,16 @@
 import type { Ref } from '../bus/bus.ts'
 import { counterSeen, emptyContext, entriesOf } from '../model/causal-context.ts'
 import { type Fault, fault } from '../model/fault.ts'
-import { hintKeyOf, hintsEnd, hintsStart, hintsStartOf, keyOfHint, standInIdOf, targetOfHint, writeStandIn } from '../model/hint.ts'
+import {
+  hintKeyOf,
+  hintsEnd,
+  hintsStart,
+  hintsStartOf,
+  keyOfHint,
+  standInIdOf,
+  targetOfHint,
+  writeStandIn
+} from '../model/hint.ts'
 import type { Key } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
 import { contextAfterWrite, emptySiblings, live, merge, newest, resolveLastWriteWins, type Siblings } from '../model/siblings.ts'
@@ -11,8 +20,7 @@ import { type Completion, CorruptRecord, type Durability } from '../storage/stor
 import { type HintLedger, hintLedgerOf, type PartitionHints } from './hint-ledger.ts'
 import { mergedBytes } from './merged-bytes.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { HintInspected, HintMessage } from './vnode-hints-protocol.ts'
-import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+import type { HintInspected, HintMessage, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
 type VnodeContext = Context<VnodeMessage, StoreResources>
 type Write = Extract<VnodeMessage, { kind: 'write' }>
@@ -291,6 +299,9 @@ class HintErased implements Completion {
     this.#hints.unsettled--
     if (why === undefined) return this.#ledger.delivered(this.#hints, this.#target)
     // It is still there, and will be delivered once more.
-    this.#context.log.warn({ target: this.#target, code: why.code }, `a hint that was delivered could not be erased: ${why.detail}`)
+    this.#context.log.warn(
+      { target: this.#target, code: why.code },
+      `a hint that was delivered could not be erased: ${why.detail}`
+    )
   }
 }

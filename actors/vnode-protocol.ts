@@ -4,10 +4,9 @@ import type { Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import type { VersionVector } from '../model/version-vector.ts'
 import type { Durability } from '../storage/store.ts'
-import type { FloorMessage, FloorReply } from './vnode-floor-protocol.ts'
-import type { HintInspected, HintMessage, HintReply } from './vnode-hints-protocol.ts'
-import type { RepairMessage, RepairReply } from './vnode-repair-protocol.ts'
-import type { TreeMessage, TreeReply } from './vnode-tree-protocol.ts'
+import type { FloorMessage, FloorReply } from './floor-protocol.ts'
+import type { RepairMessage, RepairReply } from './damage-protocol.ts'
+import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
 
 /** How a bucket settles concurrent values: kept for the reader, or the newest by its writer's clock. */
 export type Resolver = 'siblings' | 'last-write-wins'
@@ -71,10 +70,11 @@ export type VnodeReply =
   | FloorReply
   /** `context`: what the writer had seen, and its own write. */
   | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
-  | { readonly kind: 'stored'; readonly durability: Durability }
+  /** `purged`: a part of it was purged here, and is not stored: the floor that says so. */
+  | { readonly kind: 'stored'; readonly durability: Durability; readonly purged?: VersionVector | undefined }
   | { readonly kind: 'failed'; readonly fault: Fault }
-  /** Empty: no record here. */
-  | { readonly kind: 'record'; readonly siblings: Uint8Array }
+  /** Empty: no record here. `floor`: what was purged here of the key's class. */
+  | { readonly kind: 'record'; readonly siblings: Uint8Array; readonly floor?: VersionVector | undefined }
   | { readonly kind: 'same' }
   | {
       readonly kind: 'page'
@@ -93,3 +93,51 @@ export type VnodeReply =
       /** What is kept here of the key for others. */
       readonly hints: readonly HintInspected[]
     }
+
+/** What a vnode is told of the hints that it keeps for hosts that are away. `target`: the uid of such a host. */
+export type HintMessage =
+  /** Keep it for `target`; merged into what is kept for it already. Answered by `stored`. */
+  | {
+      readonly kind: 'hint'
+      readonly target: number
+      readonly key: Key
+      readonly siblings: Uint8Array
+      readonly resolver: Resolver
+      readonly durability: Durability
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** It has arrived: forget it, if it is still the one with this digest. */
+  | { readonly kind: 'hint-delivered'; readonly target: number; readonly key: Key; readonly digest: number }
+  /** A page of what is kept for `target`, in key order. Answered by `hints`. */
+  | {
+      readonly kind: 'hints-page'
+      readonly target: number
+      /** The last key of the page before. */
+      readonly after: Key | undefined
+      readonly pairsMax: number
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** How many are kept here? Answered by `held`. */
+  | { readonly kind: 'hints-held'; readonly replyTo: Ref<VnodeReply> }
+
+export type HintReply =
+  | {
+      readonly kind: 'hints'
+      readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array }[]
+      /** Where to go on; undefined at the end. */
+      readonly next: Key | undefined
+    }
+  | {
+      readonly kind: 'held'
+      readonly partition: number
+      /** On the disk, and being written or erased right now. */
+      readonly pending: number
+      /** The id under which this vnode mints as a stand-in: as alive as its own. Its counter is the same one. */
+      readonly standIn: number
+    }
+
+/** A hint as `inspected` shows it. */
+export interface HintInspected {
+  readonly target: number
+  readonly ageMs: number
+}

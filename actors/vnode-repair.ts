@@ -8,10 +8,11 @@ import { decodeSiblings, encodeSiblings } from '../model/siblings-codec.ts'
 import type { Context } from '../runtime/actor.ts'
 import type { Counter } from '../runtime/metrics.ts'
 import { CorruptRecord } from '../storage/store.ts'
+import type { Settlement } from './floor-protocol.ts'
 import type { MendWanted } from './record-repairer-protocol.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
-import type { RepairMessage } from './vnode-repair-protocol.ts'
+import type { VnodeMessage } from './vnode-protocol.ts'
+import type { RepairMessage, RepairReply } from './damage-protocol.ts'
 import type { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
@@ -95,7 +96,7 @@ export class VnodeRepair {
     if (this.#isReminding) context.after(remindMs, { kind: 'remind' })
   }
 
-  #scrub(after: Key | undefined, replyTo: Ref<VnodeReply>, context: VnodeContext): void {
+  #scrub(after: Key | undefined, replyTo: Ref<RepairReply | Settlement>, context: VnodeContext): void {
     const { pairs, corrupt, next } = context.resources.store.scan(this.#partition, after, scrubPairs)
     this.foundAll(corrupt, context)
     let bytes = 0
@@ -104,7 +105,7 @@ export class VnodeRepair {
     context.send(replyTo, { kind: 'scrubbed', partition: this.#partition, keys, bytes, corrupt: corrupt.length, next })
   }
 
-  #mend(key: Key, siblings: Uint8Array, replyTo: Ref<VnodeReply>, context: VnodeContext): void {
+  #mend(key: Key, siblings: Uint8Array, replyTo: Ref<RepairReply | Settlement>, context: VnodeContext): void {
     const { store } = context.resources
     const sound = soundRecord(this.#partition, key, context)
     const isHint = key > hintsStart && key < hintsEnd
@@ -153,11 +154,11 @@ function soundRecord(partition: number, key: Key, context: VnodeContext): Uint8A
 
 class Mended {
   readonly #partition: number
-  readonly #replyTo: Ref<VnodeReply>
+  readonly #replyTo: Ref<RepairReply | Settlement>
   readonly #done: () => void
   readonly #context: VnodeContext
 
-  constructor(partition: number, replyTo: Ref<VnodeReply>, done: () => void, context: VnodeContext) {
+  constructor(partition: number, replyTo: Ref<RepairReply | Settlement>, done: () => void, context: VnodeContext) {
     this.#partition = partition
     this.#replyTo = replyTo
     this.#done = done
@@ -167,7 +168,7 @@ class Mended {
   settled(why: Fault | undefined): void {
     if (why === undefined) this.#done()
     else writeFaultsOf(this.#context.resources.store).add(this.#partition)
-    this.#context.send<VnodeReply>(
+    this.#context.send(
       this.#replyTo,
       why === undefined ? { kind: 'stored', durability: 'flushed' } : { kind: 'failed', fault: why }
     )

@@ -3,15 +3,15 @@ import { fault, type Fault } from '../model/fault.ts'
 import { type Key, systemKeysEnd } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
 import { depthFor, levelOf, MerkleTree, nodeAt, treeHashOf } from '../model/merkle-tree.ts'
-import { decodeSiblings, digestOf } from '../model/siblings-codec.ts'
+import { contextOfBytes, digestOf } from '../model/siblings-codec.ts'
 import { encodeChildren, encodeListed, type ListedKey } from '../model/tree-codec.ts'
 import type { VersionVector } from '../model/version-vector.ts'
 import type { Context } from '../runtime/actor.ts'
 import { CorruptRecord, type StoredPair } from '../storage/store.ts'
 import { ClassLookup, classesHash, classesIn, type KeyClasses } from './key-classes.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
-import type { FetchedPair, TreeMessage } from './vnode-tree-protocol.ts'
+import type { VnodeMessage } from './vnode-protocol.ts'
+import type { FetchedPair, TreeFailure, TreeMessage, TreeReply } from './merkle-protocol.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
 type TreeContext = Context<VnodeMessage, StoreResources>
@@ -21,7 +21,7 @@ type PageMessage = Extract<TreeMessage, { kind: 'fetch-page' }>
 type FloorOf = (key: Key) => VersionVector | undefined
 
 interface Waiter {
-  readonly to: Ref<VnodeReply>
+  readonly to: Ref<TreeReply | TreeFailure>
   readonly deadlineMs: number
 }
 
@@ -104,9 +104,9 @@ export class VnodeTree {
       case 'list':
         return this.#list(message, context)
       case 'fetch':
-        return this.#fetch(message, floorOf, context)
+        return this.#handOut(message, floorOf, context)
       case 'fetch-page':
-        return this.#fetchPage(message, floorOf, context)
+        return this.#handOutPage(message, floorOf, context)
       case 'slice':
         this.#isScheduled = false
         return this.#slice(context)
@@ -200,7 +200,13 @@ export class VnodeTree {
       const { depth, keys, seen } = tree
       return { n, depth, keys, high: tree.high(0), low: tree.low(0), seen }
     })
-    context.send(waiter.to, { kind: 'roots', partition: this.#partition, classes: this.#classesHash, trees, corrupt: this.#corrupt })
+    context.send(waiter.to, {
+      kind: 'roots',
+      partition: this.#partition,
+      classes: this.#classesHash,
+      trees,
+      corrupt: this.#corrupt
+    })
   }
 
   #put(key: Key, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
@@ -211,7 +217,7 @@ export class VnodeTree {
     }
     if (before === undefined) tree.add(key, digestOf(after))
     else tree.replace(key, digestOf(before), digestOf(after))
-    const { vector, cloud } = decodeSiblings(after).context
+    const { vector, cloud } = contextOfBytes(after)
     tree.see(vector)
     if (cloud.length > 0) tree.see(cloud)
   }
@@ -273,7 +279,7 @@ export class VnodeTree {
     this.#listedUntilMs = 0
   }
 
-  #fetch({ n, hashes, bytesMax, replyTo }: FetchMessage, floorOf: FloorOf, context: TreeContext): void {
+  #handOut({ n, hashes, bytesMax, replyTo }: FetchMessage, floorOf: FloorOf, context: TreeContext): void {
     const pairs: FetchedPair[] = []
     let taken = 0
     let bytes = 0
@@ -300,7 +306,7 @@ export class VnodeTree {
     return found
   }
 
-  #fetchPage({ n, classes, after, replyTo }: PageMessage, floorOf: FloorOf, context: TreeContext): void {
+  #handOutPage({ n, classes, after, replyTo }: PageMessage, floorOf: FloorOf, context: TreeContext): void {
     const lookup = classesHash(classes) === this.#classesHash ? this.#lookup : new ClassLookup(classes)
     const page = context.resources.store.scan(this.#partition, after ?? systemKeysEnd, slicePairs)
     const pairs: FetchedPair[] = []
@@ -330,6 +336,6 @@ function readSound(partition: number, key: Key, context: TreeContext): Uint8Arra
   }
 }
 
-function fail(to: Ref<VnodeReply>, why: Fault, context: TreeContext): void {
-  context.send<VnodeReply>(to, { kind: 'failed', fault: why })
+function fail(to: Ref<TreeReply | TreeFailure>, why: Fault, context: TreeContext): void {
+  context.send(to, { kind: 'failed', fault: why })
 }

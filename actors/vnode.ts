@@ -5,7 +5,7 @@ import { type Key, systemKeysEnd } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
 import { contextAfterWrite, emptySiblings, live, resolveLastWriteWins, type Sibling, write } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
-import { epochOf, uidOf } from '../model/version-vector.ts'
+import { epochOf, uidOf, type VersionVector } from '../model/version-vector.ts'
 import type { Behaviour, Context } from '../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../storage/store.ts'
 import type { StoreResources } from './store-resources.ts'
@@ -20,6 +20,7 @@ import { writeFaultsOf } from './write-faults.ts'
 type VnodeContext = Context<VnodeMessage, StoreResources>
 type Write = Extract<VnodeMessage, { kind: 'write' }>
 type Replicate = Extract<VnodeMessage, { kind: 'replicate' }>
+type Failed = Extract<VnodeReply, { kind: 'failed' }>
 
 interface VnodeState {
   readonly partition: number
@@ -82,7 +83,7 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
         case 'read':
           if (!state.isWhole) return refusePartial(message, context)
           state.reads++
-          return context.send(message.replyTo, { kind: 'record', siblings: readMerged(state, message.key, context) ?? nothing })
+          return context.send(message.replyTo, recordOf(state, message.key, readMerged(state, message.key, context)))
         case 'compare':
           if (!state.isWhole) return refusePartial(message, context)
           return compare(state, message, context)
@@ -120,7 +121,7 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
       if (!(error instanceof CorruptRecord)) throw error
       const why = state.repair.found(error, context)
-      if ('replyTo' in message) context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: why })
+      if ('replyTo' in message) context.send<Failed>(message.replyTo, { kind: 'failed', fault: why })
     }
   },
 
@@ -140,6 +141,11 @@ function read(state: VnodeState, key: Key, context: VnodeContext): Uint8Array | 
 /** With what is kept here for hosts that are away. */
 function readMerged(state: VnodeState, key: Key, context: VnodeContext): Uint8Array | undefined {
   return state.hints.withHints(key, read(state, key, context), context)
+}
+
+function recordOf(state: VnodeState, key: Key, record: Uint8Array | undefined): VnodeReply {
+  const siblings = record ?? nothing
+  return state.floors.isAny ? { kind: 'record', siblings, floor: state.floors.vectorFor(key) } : { kind: 'record', siblings }
 }
 
 function mint(state: VnodeState, message: Write, context: VnodeContext): void {
@@ -192,10 +198,15 @@ function replicate(state: VnodeState, message: Replicate, context: VnodeContext)
   const before = read(state, message.key, context)
   let incoming = message.siblings
   let theirs = decodeSiblings(incoming)
+  let purged: VersionVector | undefined
   if (state.floors.isAny) {
     const taken = state.floors.admit(message.key, before, theirs, message.floor, message.replyTo, context)
     if (taken === undefined) return
-    if (taken !== theirs) incoming = encodeSiblings((theirs = taken))
+    if (taken !== theirs) {
+      // The sender still has what was purged here.
+      if (taken.context !== theirs.context) purged = state.floors.vectorFor(message.key)
+      incoming = encodeSiblings((theirs = taken))
+    }
   }
   // It says nothing, so there is nothing to keep.
   if (before === undefined && theirs.versions.length === 0) return context.send<VnodeReply>(message.replyTo, stored.flushed)
@@ -203,7 +214,7 @@ function replicate(state: VnodeState, message: Replicate, context: VnodeContext)
   const merged = mergedBytes(before, incoming, message.resolver, theirs)
   state.writes++
   // What adds nothing is written all the same: the acknowledgement promises that it is durable, and what is here may not be yet.
-  const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context)
+  const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context, purged)
   if (store.write(state.partition, message.key, merged, message.durability, done)) state.tree.changed(message.key, before, merged)
 }
 
@@ -213,7 +224,7 @@ function compare(state: VnodeState, message: Extract<VnodeMessage, { kind: 'comp
   state.reads++
   const record = readMerged(state, message.key, context)
   const digest = record === undefined ? 0 : digestOf(record)
-  context.send<VnodeReply>(message.replyTo, digest === message.digest ? same : { kind: 'record', siblings: record ?? nothing })
+  context.send<VnodeReply>(message.replyTo, digest === message.digest ? same : recordOf(state, message.key, record))
 }
 
 function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }>, context: VnodeContext): void {
@@ -256,17 +267,25 @@ class Acknowledgement implements Completion {
   readonly #durability: Durability
   readonly #partition: number
   readonly #context: VnodeContext
+  readonly #purged: VersionVector | undefined
 
-  constructor(to: Ref<VnodeReply>, durability: Durability, partition: number, context: VnodeContext) {
+  constructor(to: Ref<VnodeReply>, durability: Durability, partition: number, context: VnodeContext, purged?: VersionVector) {
     this.#to = to
     this.#durability = durability
     this.#partition = partition
     this.#context = context
+    this.#purged = purged
   }
 
   settled(why: Fault | undefined): void {
     if (why === undefined) this.#context.resources.dots.recovered()
     else writeFaultsOf(this.#context.resources.store).add(this.#partition)
-    this.#context.send(this.#to, why === undefined ? stored[this.#durability] : { kind: 'failed', fault: why })
+    this.#context.send(this.#to, why === undefined ? this.#stored() : { kind: 'failed', fault: why })
+  }
+
+  #stored(): VnodeReply {
+    return this.#purged === undefined
+      ? stored[this.#durability]
+      : { kind: 'stored', durability: this.#durability, purged: this.#purged }
   }
 }

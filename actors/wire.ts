@@ -262,9 +262,11 @@ const stored: MessageCodec<Extract<VnodeReply, { kind: 'stored' }>> = {
   kind: 'stored',
   write(message, writer) {
     writer.u8(durabilities.indexOf(message.durability))
+    if (message.purged !== undefined) writeDotsTo(message.purged, writer)
   },
   read(reader) {
-    return { kind: 'stored', durability: at(durabilities, reader.u8(), reader) }
+    const durability = at(durabilities, reader.u8(), reader)
+    return reader.remaining > 0 ? { kind: 'stored', durability, purged: readDotsFrom(reader) } : { kind: 'stored', durability }
   }
 }
 
@@ -295,9 +297,11 @@ const record: MessageCodec<Extract<VnodeReply, { kind: 'record' }>> = {
   kind: 'record',
   write(message, writer) {
     writer.bytes(message.siblings)
+    if (message.floor !== undefined) writeDotsTo(message.floor, writer)
   },
   read(reader) {
-    return { kind: 'record', siblings: reader.bytes() }
+    const siblings = reader.bytes()
+    return reader.remaining > 0 ? { kind: 'record', siblings, floor: readDotsFrom(reader) } : { kind: 'record', siblings }
   }
 }
 
@@ -312,6 +316,31 @@ const refused: MessageCodec<Refused> = {
     const epoch = reader.latin1()
     const why: unknown = JSON.parse(reader.utf8())
     return isFault(why) ? { kind: 'refused', epoch, fault: why } : reader.fail('a refusal names no fault')
+  }
+}
+
+const hint: MessageCodec<Extract<VnodeMessage, { kind: 'hint' }>> = {
+  tag: 13,
+  kind: 'hint',
+  write(message, writer) {
+    writer.latin1(message.key)
+    writer.varint(message.target)
+    writer.u8(resolvers.indexOf(message.resolver) | (durabilities.indexOf(message.durability) << 4))
+    writer.bytes(message.siblings)
+  },
+  read(reader) {
+    const key = reader.latin1() as Key
+    const target = reader.varint()
+    const flags = reader.u8()
+    return {
+      kind: 'hint',
+      key,
+      target,
+      resolver: at(resolvers, flags & 15, reader),
+      durability: at(durabilities, flags >> 4, reader),
+      siblings: reader.bytes(),
+      replyTo: noReplyTo
+    }
   }
 }
 
@@ -331,6 +360,6 @@ export const clientCodecs = [get, put, del, got, written, refused, undelivered] 
 
 /** For `codecRegistry`, between the hosts. */
 export const wireCodecs: readonly MessageCodec<never>[] = [
-  ...([...clientCodecs, replicate, stored, compare, same, record] as unknown as readonly MessageCodec<never>[]),
+  ...([...clientCodecs, replicate, stored, compare, same, record, hint] as unknown as readonly MessageCodec<never>[]),
   ...gossipCodecs
 ]

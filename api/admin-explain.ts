@@ -1,6 +1,8 @@
+import { type FloorAgentReply, floorAgentName } from '../actors/floor-agent-protocol.ts'
 import { preferenceOf } from '../actors/ring-index.ts'
 import { isReachable, type RingView, vnodeAddressOf } from '../actors/ring-view.ts'
 import type { VnodeReply } from '../actors/vnode-protocol.ts'
+import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { type Key, partitionOf, positionOf } from '../model/key.ts'
 import { StoreError } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
@@ -35,6 +37,8 @@ export interface Explanation {
   readonly hints: readonly HintExplained[]
   /** Whether all replicas that answered hold the same. */
   readonly agree: boolean
+  /** Why a tombstone of the key is there still; '' where nothing but time is missing, null where there is none. */
+  readonly tombstone_waits: string | null
 }
 
 const unknown = Object.freeze({ found: false, dots: Object.freeze([]), siblings: 0, tombstone: false, digest: '', bytes: 0 })
@@ -51,33 +55,62 @@ export async function explainKey(
   const owners = preferenceOf(view.owners, partition, replicas)
   const coming =
     view.future.length === 0 ? [] : preferenceOf(view.future, partition, replicas).filter(index => !owners.includes(index))
-  const preference = await Promise.all([...owners, ...coming].map(index => inspect(core, view, index, partition, key, timeoutMs)))
+  const places = [...owners, ...coming]
+  const replies = await Promise.all(places.map(index => ask(core, view, index, partition, key, timeoutMs)))
+  const preference = places.map((index, at) => explained(view, index, replies[at]))
+  const isDeleted = preference.some(replica => replica.tombstone)
+  const tombstone_waits = isDeleted ? await waitOf(core, view, partition, timeoutMs) : null
   const digests = new Set(preference.filter(replica => replica.reached).map(replica => replica.digest))
-  return { partition, preference, hints: hintsOf(preference), agree: digests.size <= 1 }
+  const keepers = [...view.hosts.keys()].filter(index => !owners.includes(index) && !coming.includes(index))
+  const others = await Promise.all(keepers.map(index => ask(core, view, index, partition, key, timeoutMs)))
+  const hints = [...replies, ...others].flatMap((reply, at) => hintsOf(view, [...places, ...keepers][at]!, reply))
+  return { partition, preference, hints, agree: digests.size <= 1, tombstone_waits }
 }
 
-async function inspect(
+/** What the host says that leads the purging of the partition's tombstones. */
+async function waitOf(core: StoreCore, view: RingView, partition: number, timeoutMs: number): Promise<string> {
+  const leader = view.hosts[preferenceOf(view.owners, partition, 1)[0] ?? -1]
+  if (leader === undefined || !isReachable(leader))
+    return `${leader?.name ?? 'the first owner'} is away, which would prove that all know of it`
+  try {
+    const address = addressOf(threadAddressOf(leader.name, 'system'), floorAgentName)
+    const ask = { kind: 'describe-floor', partition } as { readonly kind: 'describe-floor' }
+    const reply = await core.ask<FloorAgentReply>({ address, correlation: 0, incarnation: 0 }, ask, timeoutMs)
+    return reply.why
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    return `${leader.name} does not answer, which would prove that all know of it`
+  }
+}
+
+/** @returns undefined where it is away or does not answer */
+async function ask(
   core: StoreCore,
   view: RingView,
   index: number,
   partition: number,
   key: Key,
   timeoutMs: number
-): Promise<ReplicaExplained> {
+): Promise<Inspected | undefined> {
   const host = view.hosts[index]!
-  const about = { host: host.name, role: 'primary', state: host.state } as const
-  if (!isReachable(host)) return { ...about, reached: false, ...unknown }
+  if (!isReachable(host)) return undefined
   try {
     const reply = await core.ask<VnodeReply>(
       { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 },
       { kind: 'inspect', key } as { readonly kind: 'inspect' },
       timeoutMs
     )
-    return reply.kind === 'inspected' ? { ...about, reached: true, ...shownOf(reply) } : { ...about, reached: false, ...unknown }
+    return reply.kind === 'inspected' ? reply : undefined
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    return { ...about, reached: false, ...unknown }
+    return undefined
   }
+}
+
+function explained(view: RingView, index: number, reply: Inspected | undefined): ReplicaExplained {
+  const host = view.hosts[index]!
+  const about = { host: host.name, role: 'primary', state: host.state } as const
+  return reply === undefined ? { ...about, reached: false, ...unknown } : { ...about, reached: true, ...shownOf(reply) }
 }
 
 function shownOf({
@@ -91,7 +124,12 @@ function shownOf({
   return { found, dots, siblings, tombstone, digest, bytes }
 }
 
-/** As the vnodes report them; no part of a vnode's report names hints yet. */
-function hintsOf(preference: readonly ReplicaExplained[]): readonly HintExplained[] {
-  return preference.flatMap(replica => ('hints' in replica ? (replica.hints as readonly HintExplained[]) : []))
+/** A target that is no member any more is shown by its uid, as 8 hex digits. */
+function hintsOf(view: RingView, keeper: number, reply: Inspected | undefined): readonly HintExplained[] {
+  // A host of an earlier release says nothing of hints.
+  return (reply?.hints ?? []).map(({ target, ageMs }) => ({
+    target: view.hosts.find(({ uid }) => uid === target)?.name ?? target.toString(16).padStart(8, '0'),
+    keeper: view.hosts[keeper]!.name,
+    age_ms: ageMs
+  }))
 }

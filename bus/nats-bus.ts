@@ -80,7 +80,8 @@ interface Route {
  */
 export class NatsBus implements Bus {
   readonly thread: ThreadAddress
-  readonly #home: NatsLink
+  /** Set by `connect`, before anyone else has the bus. */
+  #home!: NatsLink
   readonly #near: NearLinks | undefined
   readonly #options: NatsBusOptions
   readonly #outbox: Outbox
@@ -100,12 +101,11 @@ export class NatsBus implements Bus {
   #bytesIn = 0
   #refused = 0
 
-  private constructor(home: NatsLink, outbox: Outbox, options: NatsBusOptions) {
+  private constructor(options: NatsBusOptions) {
     const { thread, scheme, codec, onMalformed, near } = options
     this.thread = thread
-    this.#home = home
-    this.#outbox = outbox
     this.#options = options
+    this.#outbox = new Outbox(thread, codec, (to, frame, messages) => this.#leave(to, frame, messages))
     this.#inbox = new Inbox(thread, codec, onMalformed, scheme.door === 'c' && hostOf(thread) !== clientHost)
     this.#deliver = envelope => this.#receiver?.deliver(envelope)
     if (near === undefined) return
@@ -116,7 +116,7 @@ export class NatsBus implements Bus {
       name: connectionName(thread),
       // A client is answered by the server that it asked: each connection has an inbox of its own.
       self: () => (isClient ? this.#alias() : thread),
-      recycle: writer => outbox.recycle(writer),
+      recycle: writer => this.#outbox.recycle(writer),
       opened: (link, self) => {
         for (const subject of isClient ? threadSubscriptions(scheme, self) : [undeliveredSubscription(scheme, self)])
           link.subscribe(subject, (error, message) => this.#arrive(error, message, false))
@@ -126,12 +126,9 @@ export class NatsBus implements Bus {
 
   /** @throws {Error} no server answers, or it refuses the credentials */
   static async connect(options: NatsBusOptions): Promise<NatsBus> {
-    const { servers, user, password, thread, waitForServer = false, codec } = options
-    let bus: NatsBus | undefined
-    const outbox = new Outbox(thread, codec, (to, frame, messages) => {
-      if (bus !== undefined) bus.#leave(to, frame, messages)
-    })
-    const home = await NatsLink.connect(
+    const { servers, user, password, thread, waitForServer = false } = options
+    const bus = new NatsBus(options)
+    bus.#home = await NatsLink.connect(
       {
         servers,
         user,
@@ -141,13 +138,12 @@ export class NatsBus implements Bus {
         reconnects: true,
         pingIntervalMs,
         onStatus: ({ type, detail }) => {
-          if (type === 'disconnected' && bus !== undefined) bus.#disconnected()
+          if (type === 'disconnected') bus.#disconnected()
           if (type !== 'closed') options.onStatus?.({ type, detail })
         }
       },
-      writer => outbox.recycle(writer)
+      writer => bus.#outbox.recycle(writer)
     )
-    bus = new NatsBus(home, outbox, options)
     return bus
   }
 

@@ -10,6 +10,7 @@ import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { runThread } from '../runtime/worker-thread.ts'
 import { doorConnection } from './door-connection.ts'
+import { breakThread, type Fault } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
 import type { ApiThreadSettings } from './thread-settings.ts'
 
@@ -55,8 +56,9 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
     metrics: () => metrics.snapshot(),
     drain: close,
     stop: close,
-    command(name) {
+    command(name, argument) {
       if (name === 'port') return port
+      if (name === 'fault' && settings.takesFaults) return breakThread(argument as Fault)
       throw new Error(`the api thread knows no command ${name}`)
     }
   }

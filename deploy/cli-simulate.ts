@@ -6,14 +6,13 @@ import { wholeOption } from '../api/cli/options.ts'
 import { startProgress } from '../api/cli/progress.ts'
 import { CommandFailure, type Terminal, UsageError } from '../api/cli/terminal.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { type FaultKind, faultKinds, faultText } from '../simulation/fault-plan.ts'
+import { type FaultKind, faultKinds } from '../simulation/fault-plan.ts'
 import { type Outcome, runScenario } from '../simulation/run.ts'
 import { drawScenario, type Scenario, type ScenarioOptions } from '../simulation/scenario.ts'
 import { runSeeds } from '../simulation/seed-pool.ts'
-import { shrink } from '../simulation/shrink.ts'
 import { TraceLog } from '../simulation/trace-log.ts'
-import { keyText } from '../simulation/violation.ts'
 import { type WorkloadName, workloadNames, workloads } from '../simulation/workload.ts'
+import { describe, printShrunk, reportOf } from './simulation-report.ts'
 
 interface Flags {
   readonly seed?: number
@@ -38,9 +37,6 @@ const hostsMax = 32
 const clientsMax = 64
 const minutesMax = 10_000
 const runsMax = 10_000_000
-const shrinkRunsMax = 400
-const traceTailLines = 60
-const violationsShown = 5
 const failuresShown = 10
 
 export function define(command: Command, terminal: Terminal): void {
@@ -83,9 +79,9 @@ async function simulate(terminal: Terminal, flags: Flags): Promise<void> {
   const scenario = flags.scenario === undefined ? drawScenario(optionsOf(flags, seed)) : await scenarioOf(flags.scenario)
   const outcome = await runTraced(scenario, flags)
   if (flags.json === true) await terminal.output.write(`${JSON.stringify(reportOf(outcome))}\n`)
-  else await describe(terminal, scenario, outcome, flags)
+  else await describe(terminal, scenario, outcome, flags.trace === undefined)
   if (outcome.violations.length === 0) return
-  if (flags.shrink === true) await shrunk(terminal, scenario)
+  if (flags.shrink === true) await printShrunk(terminal, scenario)
   throw new CommandFailure(
     `${outcome.violations.length} violations. The same again: ${flags.scenario === undefined ? replayOf(outcome.seed, flags) : `carillon simulate --scenario ${flags.scenario}`}`
   )
@@ -97,77 +93,6 @@ async function runTraced(scenario: Scenario, flags: Flags): Promise<Outcome> {
   const outcome = runScenario(scenario, new TraceLog(line => void lines.push(line)))
   await writeFile(flags.trace, `${lines.join('\n')}\n`)
   return outcome
-}
-
-/** What tools rely on, see docs/cli.md. */
-function reportOf({ traceHash, healedMs, violations, ...figures }: Outcome): Record<string, unknown> {
-  return {
-    ...figures,
-    trace_hash: traceHash,
-    healed_ms: Number.isFinite(healedMs) ? healedMs : null,
-    violations: violations.map(({ invariant, atMs, key, text }) => ({
-      invariant,
-      at_ms: atMs,
-      key: key === undefined ? null : keyText(key),
-      text
-    }))
-  }
-}
-
-async function describe(terminal: Terminal, scenario: Scenario, outcome: Outcome, flags: Flags): Promise<void> {
-  const { events, operations, acknowledged, refused, indeterminate, violations, traceHash } = outcome
-  const faults = scenario.faults.map(fault => `  ${faultText(fault)}\n`).join('')
-  await terminal.output.write(
-    `seed ${outcome.seed}: ${scenario.hosts} hosts, ${(scenario.untilMs - scenario.fromMs) / 60_000} minutes, ${scenario.clients.length} clients, ${scenario.faults.length} faults\n${faults}` +
-      `${events} events, trace ${traceHash}\n` +
-      `${operations} writes: ${acknowledged} acknowledged, ${refused} refused, ${indeterminate} of unknown outcome\n` +
-      `${Number.isFinite(outcome.healedMs) ? `all replicas were equal ${outcome.healedMs / 1000} s after healing\n` : ''}`
-  )
-  for (const { invariant, atMs, text } of violations.slice(0, violationsShown))
-    await terminal.output.write(`${invariant}, at ${(atMs / 1000).toFixed(3)} s: ${text}\n`)
-  const [first] = violations
-  if (first === undefined) return
-  if (violations.length > violationsShown) await terminal.output.write(`and ${violations.length - violationsShown} more\n`)
-  if (first.key === undefined || flags.trace !== undefined) return
-  await terminal.output.write(`\nThe last of what was said about ${keyText(first.key)} (all of it, and all else: --trace FILE):\n`)
-  await terminal.output.write(`${tailOf(scenario, first.key, first.atMs).join('\n')}\n\n`)
-}
-
-/** The run once more, for the lines about one key until the violation. */
-function tailOf(scenario: Scenario, key: string, untilMs: number): string[] {
-  const lines: string[] = []
-  let isOver = false
-  const log = new TraceLog(line => {
-    if (!isOver) lines.push(line)
-    if (lines.length > 2 * traceTailLines) lines.splice(0, traceTailLines)
-  }, key as never)
-  runScenario(scenario, {
-    onFault: log.onFault,
-    onMessage: seen => {
-      isOver ||= seen.atMs > untilMs
-      log.onMessage(seen)
-    }
-  })
-  return lines.slice(-traceTailLines)
-}
-
-async function shrunk(terminal: Terminal, scenario: Scenario): Promise<void> {
-  await terminal.errors.write(`shrinking, in ${shrinkRunsMax} runs at most …\n`)
-  const told: Promise<void>[] = []
-  const result = shrink(scenario, {
-    run: candidate => runScenario(candidate),
-    runsMax: shrinkRunsMax,
-    onStep: ({ faults, clients, hosts, fromMs, untilMs }, runs) => {
-      const seconds = (untilMs - fromMs) / 1000
-      const line = `run ${runs}: ${faults.length} faults, ${clients.length} clients, ${hosts} hosts, ${seconds} s\n`
-      told.push(terminal.errors.write(line))
-    }
-  })
-  await Promise.all(told)
-  const faults = result.scenario.faults.map(fault => `  ${faultText(fault)}\n`).join('')
-  await terminal.errors.write(`after ${result.runs} runs:\n${faults}${result.violation.invariant}: ${result.violation.text}\n`)
-  await terminal.errors.write('Keep the next line in a file and run it with --scenario FILE:\n')
-  await terminal.output.write(`${JSON.stringify(result.scenario)}\n`)
 }
 
 async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number): Promise<void> {

@@ -139,6 +139,14 @@ export const hostSettingsSchema = Type.Object(
       maximum: limits.hotCacheBytesMax,
       description: 'Memory in which each data thread keeps records that are read again and again. 0: none.'
     }),
+    repairBytesPerSecond: Type.Integer({
+      key: 'repair.bytesPerSecond',
+      default: 16 * 1024 * 1024,
+      minimum: 128 * 1024,
+      maximum: 1024 * 1024 * 1024,
+      description:
+        'Bytes that an exchange between two hosts may move in a second at most, to mend replicas; less while answers are slow.'
+    }),
     requestTimeoutMs: Type.Integer({
       default: limits.requestTimeoutMsDefault,
       minimum: 1,

@@ -2,11 +2,11 @@ import type { Key } from '../model/key.ts'
 import type { Completion, Durability, Store, StoreFigures, StorePage } from '../storage/store.ts'
 
 /**
- * What a test may do to a data thread of a running host, to see that it survives. Only a host that was started with
+ * What a test may do to a thread of a running host, to see that it survives. Only a host that was started with
  * CARILLON_FAULTS=on takes these, and only from the process that started it.
  */
 export type Fault =
-  /** Its next reads throw something that is no operating error: the vnode that reads crashes. */
+  /** Of a data thread: its next reads throw something that is no operating error, and the vnode that reads crashes. */
   | { readonly kind: 'throw'; readonly times: number }
   /** The thread ends, as after an uncaught error. */
   | { readonly kind: 'exit' }
@@ -60,15 +60,20 @@ export class FaultyStore implements Store {
   }
 
   inject(fault: Fault): void {
-    switch (fault.kind) {
-      case 'throw':
-        this.#throws = fault.times
-        return
-      case 'exit':
-        process.exit(7)
-        break
-      case 'block':
-        for (;;);
-    }
+    if (fault.kind === 'throw') this.#throws = fault.times
+    else breakThread(fault)
+  }
+}
+
+/** End the thread that calls this, or let it stand still for ever. */
+export function breakThread(fault: Fault): void {
+  switch (fault.kind) {
+    case 'exit':
+      process.exit(7)
+      break
+    case 'block':
+      for (;;);
+    case 'throw':
+      throw new Error('only a data thread has reads that could throw')
   }
 }

@@ -77,9 +77,10 @@ export class HostThreads {
       {
         name: 'threads',
         strategy: 'one-for-one',
-        intensity: 20,
+        // One death a second for a minute is borne; a thread that dies as soon as it is started ends the host within that minute.
+        intensity: 60,
         periodMs: 60_000,
-        backoff: { baseMs: 10, maxMs: 2_000 },
+        backoff: { baseMs: 10, maxMs: 250 },
         threads: [
           thread('system', 'system-thread', () => this.#configureSystem(), smallHeap),
           ...Array.from({ length: common.threads }, (_, index) =>

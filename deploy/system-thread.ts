@@ -1,4 +1,4 @@
-import { gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
+import { exchangeDefaults, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { systemTree } from '../actors/tree.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
@@ -6,6 +6,7 @@ import { systemRandom } from '../runtime/random.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { runThread } from '../runtime/worker-thread.ts'
 import { clusterFileIn } from './cluster-file.ts'
+import { breakThread, type Fault } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
 import { bucketDefaultsOf, type SystemThreadSettings } from './thread-settings.ts'
 
@@ -39,6 +40,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     joins: host.join.length > 0,
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),
+    exchange: { ...exchangeDefaults, bytesPerSecondMax: host.repairBytesPerSecond },
     gossip: gossipDefaults
   }
   const system = new ActorSystem<SystemResources>({
@@ -60,6 +62,10 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     describe: () => system.describe(),
     metrics: () => metrics.snapshot(),
     drain: () => system.stop(),
+    command(name, argument) {
+      if (name !== 'fault' || !settings.takesFaults) throw new Error(`the system thread knows no command ${name}`)
+      breakThread(argument as Fault)
+    },
     async stop() {
       await system.stop()
       await bus.close()

@@ -67,6 +67,31 @@ export function stripped(held: Siblings, own: Floor | undefined, others: Floor):
   return versions.length === 0 ? undefined : claimingNothingElse(versions)
 }
 
+/** What one replica answers to a read. */
+export interface FloorAnswer {
+  readonly siblings: Siblings
+  readonly floor: Floor | undefined
+}
+
+/**
+ * What replicas know together, without what one of them has purged: an old value on a disk that went back in time is not shown.
+ * @param merged the merge of all answers
+ * @returns `merged` itself where nothing is to be left out
+ */
+export function withoutPurged(merged: Siblings, answers: readonly FloorAnswer[]): Siblings {
+  const versions = merged.versions.filter(version => version.tombstone || !isPurged(version, answers))
+  return versions.length === merged.versions.length ? merged : { context: merged.context, versions }
+}
+
+function isPurged({ vnode, counter }: Sibling, answers: readonly FloorAnswer[]): boolean {
+  const holds = ({ siblings }: FloorAnswer) =>
+    siblings.versions.some(version => version.vnode === vnode && version.counter === counter)
+  return answers.some(({ siblings, floor }) => {
+    if (floor === undefined || !covers(floor, vnode, counter) || isSeen(siblings.context, vnode, counter)) return false
+    return !answers.some(other => other.floor !== undefined && holds(other) && descends(other.floor, floor))
+  })
+}
+
 /** What one owner says: before and after all hosts were asked who mints. */
 export interface FloorWitness {
   readonly floor: Floor

@@ -45,7 +45,8 @@ const standInEpochs = 0x8_0000
  * @param vnode epoch below 2^19: the upper half is for stand-ins
  */
 export function standInIdOf(vnode: VnodeId): VnodeId {
-  if (epochOf(vnode) >= standInEpochs) throw new RangeError(`epoch ${epochOf(vnode)} has no stand-in: they end at ${standInEpochs}`)
+  if (epochOf(vnode) >= standInEpochs)
+    throw new RangeError(`epoch ${epochOf(vnode)} has no stand-in: they end at ${standInEpochs}`)
   return vnode + standInEpochs
 }
 

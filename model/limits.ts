@@ -13,6 +13,10 @@ export const limits = Object.freeze({
   contextEntriesMax: 1024,
   /** Entries that the context of a hint may reach by writes for which all owners of the key were away. */
   standInEntriesMax: 512,
+  /** Hints that one handoff has on their way at once. */
+  handoffInFlightMax: 32,
+  /** Pace of one handoff. */
+  handoffBytesPerSecond: 16 * 1024 * 1024,
   replicasMax: 16,
   partitionsMin: 8,
   partitionsMax: 65_536,

@@ -21,8 +21,8 @@ export interface Member {
   readonly zone: string
   readonly weight: number
   /**
-   * Its number among the hosts of its datacenter and zone, from 0: the lowest that was free when it joined, see `freeSeat`. It never
-   * changes. Undefined for a host that took none, at some cost in evenness.
+   * Its number among the hosts of its datacenter and zone, from 0: the lowest that was free when it joined, see `freeSeat`. From then
+   * on it never changes. Undefined for a host that took none, at some cost in evenness.
    */
   readonly seat?: number | undefined
   /** What its heartbeat counter, which it raises in each round, stood at when it last changed this row. */
@@ -114,13 +114,19 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
 
 /**
  * Who joins now: hosts take their places one after the other, since a ring that only one of two has joined was never prepared.
- * The one that came first, which is the one with the lowest incarnation: see `ticketOf`.
+ * The one that came first, which is the one with the lowest incarnation: see `ticketOf`. But before all others one that takes the place of
+ * a host that is gone: for as long as that one is a member, nobody else's join can end.
  */
 export function joiningNow(members: readonly Member[]): Member | undefined {
   let first: Member | undefined
+  let firstReplaces = false
   for (const member of members) {
-    if (member.standing !== 'joining' || member.state === 'left' || member.state === 'removed') continue
-    if (first === undefined || (member.incarnation - first.incarnation || member.uid - first.uid) < 0) first = member
+    if (member.standing !== 'joining' || isGone(member.state)) continue
+    const replaces = members.some(other => other.name === member.name && other.standing !== 'joining' && !isGone(other.state))
+    const isEarlier = first === undefined || (member.incarnation - first.incarnation || member.uid - first.uid) < 0
+    if (first !== undefined && (replaces === firstReplaces ? !isEarlier : !replaces)) continue
+    first = member
+    firstReplaces = replaces
   }
   return first
 }

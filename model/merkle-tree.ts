@@ -12,7 +12,9 @@ const leafKeysMax = 8
 /** Where a level begins in the order root, its children, their children, …: node 0 is the root. */
 const levelStarts: readonly number[] = Object.freeze([0, 1, 17, 273, 4369, 69_905])
 
+/** Where the functions below leave their two words: a pair of their own would be an object for each write. */
 const hash = new Int32Array(2)
+const entry = new Int32Array(2)
 
 /**
  * What replicas compare instead of keys: each node is the XOR of 64 bits for every key below it, hashed from the key and the digest of
@@ -55,19 +57,27 @@ export class MerkleTree {
 
   add(key: Key, digest: number): void {
     this.#keys++
-    this.#toggle(key, digest)
+    hashKey(key)
+    hashEntry(digest)
+    this.#toggle(entry[0]!, entry[1]!)
   }
 
   remove(key: Key, digest: number): void {
     this.#keys--
-    this.#toggle(key, digest)
+    hashKey(key)
+    hashEntry(digest)
+    this.#toggle(entry[0]!, entry[1]!)
   }
 
   /** @param before digest of the record that was added, `after` of the one in its place */
   replace(key: Key, before: number, after: number): void {
     if (before === after) return
-    this.#toggle(key, before)
-    this.#toggle(key, after)
+    hashKey(key)
+    hashEntry(before)
+    const high = entry[0]!
+    const low = entry[1]!
+    hashEntry(after)
+    this.#toggle(high ^ entry[0]!, low ^ entry[1]!)
   }
 
   /** @param dots flat: a vector's entries, or a cloud's */
@@ -89,13 +99,9 @@ export class MerkleTree {
     return tree
   }
 
-  #toggle(key: Key, digest: number): void {
-    hashKey(key)
+  /** For the key in `hash`. */
+  #toggle(high: number, low: number): void {
     const prefix = hash[0]!
-    const digestLow = digest | 0
-    const digestHigh = Math.floor(digest / 0x1_0000_0000)
-    const high = mix32(prefix ^ digestLow, (hash[1]! + digestHigh) | 0)
-    const low = mix32((hash[1]! ^ digestLow) | 0, prefix ^ Math.imul(digestHigh, 0x9e3779b1))
     const highs = this.#high
     const lows = this.#low
     highs[0] = highs[0]! ^ high
@@ -156,4 +162,12 @@ function hashKey(key: Key): void {
   }
   hash[0] = mix32(first, second)
   hash[1] = mix32(second, first)
+}
+
+/** What a record with this digest adds to the nodes above the key in `hash`, into `entry`. */
+function hashEntry(digest: number): void {
+  const digestLow = digest | 0
+  const digestHigh = Math.floor(digest / 0x1_0000_0000)
+  entry[0] = mix32(hash[0]! ^ digestLow, (hash[1]! + digestHigh) | 0)
+  entry[1] = mix32(hash[1]! ^ digestLow, hash[0]! ^ Math.imul(digestHigh, 0x9e3779b1))
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { covers, isEmpty, readContext } from './causal-context.ts'
+import { type CausalContext, covers, isEmpty, readContext } from './causal-context.ts'
 import {
   dotsLength,
   MalformedBytes,
@@ -102,6 +102,16 @@ export function digestOf(bytes: Uint8Array): number {
   const cursor: Cursor = { bytes, at: 0 }
   const end = readPreamble(cursor)
   return hash53(bytes.subarray(cursor.at, end))
+}
+
+/**
+ * What the siblings' context is, without a look at their versions.
+ * @throws {MalformedBytes} the bytes end before the context does
+ */
+export function contextOfBytes(bytes: Uint8Array): CausalContext {
+  const cursor: Cursor = { bytes, at: 0 }
+  readPreamble(cursor)
+  return readContext(cursor)
 }
 
 /**

@@ -103,7 +103,8 @@ export class IdTable<V> {
   }
 }
 
-/** Consecutive ids lie beside each other, as they come and go together. */
+/** Spread, so that runs stay short: removal looks at all of the run behind it. (Knuth, section 6.4: Fibonacci hashing.) */
 function hashOf(id: number): number {
-  return id | 0
+  const hash = Math.imul(id, 0x9e37_79b1)
+  return hash ^ (hash >>> 15)
 }

@@ -5,8 +5,6 @@ import type { MachineSnapshot, SimulatedCluster } from './simulated-cluster.ts'
 
 /** Makes what was planned happen to a cluster, and undoes it. */
 export class FaultInjector {
-  /** Machines that never come back. */
-  readonly lost = new Set<string>()
   /** A replica has lost something that it had acknowledged, or may not read it. */
   hasLostData = false
   readonly #cluster: SimulatedCluster
@@ -38,7 +36,7 @@ export class FaultInjector {
     }
   }
 
-  /** Everything is as it should be again: links, disks, clocks; all hosts run, but those that are lost. */
+  /** Everything is as it should be again: links, disks, clocks; all hosts run. */
   heal(): void {
     const cluster = this.#cluster
     this.#say('all is healed')
@@ -47,7 +45,6 @@ export class FaultInjector {
     this.#down.clear()
     this.#paused.clear()
     for (const machine of cluster.machines) {
-      if (this.lost.has(machine.name)) continue
       machine.disk.full = false
       machine.disk.failing = false
       cluster.host(machine.name).resume()
@@ -97,9 +94,17 @@ export class FaultInjector {
           end: () => cluster.host(fault.host).skew(0)
         }
       case 'disk-full':
-        return this.#disk(fault.host, disk => (disk.full = true), disk => (disk.full = false))
+        return this.#disk(
+          fault.host,
+          disk => (disk.full = true),
+          disk => (disk.full = false)
+        )
       case 'disk-failing':
-        return this.#disk(fault.host, disk => (disk.failing = true), disk => (disk.failing = false))
+        return this.#disk(
+          fault.host,
+          disk => (disk.failing = true),
+          disk => (disk.failing = false)
+        )
       case 'thread':
         return { begin: () => cluster.restartThread(fault.host, fault.thread), end() {} }
       case 'join':
@@ -108,17 +113,17 @@ export class FaultInjector {
         return {
           begin: () => {
             this.hasLostData = true
-            this.lost.add(fault.host)
-            cluster.kill(fault.host, true)
-            cluster.machine(fault.host).disk.wipe()
-            cluster.start(cluster.add().name)
+            this.#stop(fault.host, true)
+            cluster.wipe(fault.host)
           },
-          end() {}
+          end: () => this.#start(fault.host)
         }
       case 'restore':
         return this.#restore(fault)
       case 'corrupt':
         return { begin: () => this.#corrupt(fault.host, fault.records), end() {} }
+      default:
+        throw new RangeError(`there is no fault ${JSON.stringify(fault)}`)
     }
   }
 
@@ -128,7 +133,10 @@ export class FaultInjector {
     return {
       begin: () => {
         before = Object.fromEntries(
-          Object.keys(weather).map(name => [name, (network.linkWeather(from, to) as unknown as Record<string, number>)[name] ?? 0])
+          Object.keys(weather).map(name => [
+            name,
+            (network.linkWeather(from, to) as unknown as Record<string, number>)[name] ?? 0
+          ])
         )
         network.setLinkWeather(from, to, weather)
       },
@@ -171,7 +179,7 @@ export class FaultInjector {
   #start(host: string): void {
     const left = (this.#down.get(host) ?? 1) - 1
     this.#down.set(host, left)
-    if (left <= 0 && !this.lost.has(host)) this.#cluster.start(host)
+    if (left <= 0) this.#cluster.start(host)
   }
 
   #restore(fault: Extract<PlannedFault, { kind: 'restore' }>): { begin(): void; end(): void } {
@@ -182,7 +190,7 @@ export class FaultInjector {
       begin: () => {
         this.hasLostData = true
         this.#stop(fault.host, true)
-        if (backup !== undefined && !this.lost.has(fault.host)) this.#cluster.restore(fault.host, backup)
+        if (backup !== undefined) this.#cluster.restore(fault.host, backup)
       },
       end: () => this.#start(fault.host)
     }

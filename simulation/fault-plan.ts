@@ -38,7 +38,7 @@ export type PlannedFault = { readonly atMs: number; readonly lastsMs: number } &
   | { readonly kind: 'partition'; readonly groups: readonly (readonly string[])[]; readonly isOneWay: boolean }
   /** The process dies; the power fails, and what was not flushed is lost. It starts again when the fault is over. */
   | { readonly kind: 'kill' | 'power'; readonly host: string }
-  /** The machine and its disk are gone for ever; an empty one with another name and identity comes instead. */
+  /** The machine dies, and comes back under its name and address with an empty disk, as another host. */
   | { readonly kind: 'wipe'; readonly host: string }
   /** The disk goes back to what it was `ageMs` before. */
   | { readonly kind: 'restore'; readonly host: string; readonly ageMs: number }
@@ -149,6 +149,8 @@ function drawFault(kind: FaultKind, bounds: PlanBounds, dice: Random): PlannedFa
 /** A fault in a line, for people. */
 export function faultText(fault: PlannedFault): string {
   const { atMs, lastsMs, kind, ...rest } = fault
-  const details = Object.entries(rest).map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const details = Object.entries(rest).map(
+    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`
+  )
   return `${(atMs / 1000).toFixed(3)} s ${kind}${details.length === 0 ? '' : `: ${details.join(', ')}`}; for ${(lastsMs / 1000).toFixed(3)} s`
 }

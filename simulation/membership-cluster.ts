@@ -1,12 +1,12 @@
 import type { BucketTable } from '../actors/bucket-table.ts'
 import { gossipAgent } from '../actors/gossip-agent.ts'
-import type { ClusterShape, ClusterState, SeenMember } from '../actors/gossip-protocol.ts'
+import type { ClusterShape, ClusterState, GossipMessage, SeenMember } from '../actors/gossip-protocol.ts'
 import { type GossipSettings, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { wireCodecs } from '../actors/wire.ts'
 import { threadAddressOf } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import { type LinkWeather, type MemoryBus, MemoryNetwork } from '../bus/memory-bus.ts'
-import { type HostState, type Member, membershipEpoch } from '../model/membership.ts'
+import { arrivalOf, type HostState, joiningNow, type Member, membershipEpoch } from '../model/membership.ts'
 import type { Behaviour, SupervisorSpec } from '../runtime/actor.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import type { CrashReport } from '../runtime/crash.ts'
@@ -88,8 +88,14 @@ export class MembershipCluster {
     })
     for (let index = 0; index < options.hosts; index++) this.add(`h${index + 1}`, 1001 + index)
     if (options.areMembers === true) {
-      const members = [...this.hosts.values()].map(host => rowOf(host, 1))
-      for (const host of this.hosts.values()) host.saved = { cluster: shape, members, table: {} }
+      const members = [...this.hosts.values()].map((host, seat) => ({ ...rowOf(host, 2), seat }))
+      const seen = membershipEpoch(members)
+      // As it will be when each has begun: so the start is no restart of all, which is another question.
+      const rows = members.map(member => ({ ...member, seen, heartbeat: 2 }))
+      for (const [index, host] of [...this.hosts.values()].entries()) {
+        const own = { ...(members[index] as Member), incarnation: 1 }
+        host.saved = { cluster: shape, members: rows.map(row => (row.uid === host.uid ? own : row)), table: {} }
+      }
     }
   }
 
@@ -159,8 +165,8 @@ export class MembershipCluster {
     })
     host.running = { clock, bus }
     host.tells = message => {
-      const agent = system.lookup('gossip-agent')
-      if (agent !== undefined) system.signal(agent as never, message as never)
+      const agent = system.lookup<GossipMessage>('gossip-agent')
+      if (agent !== undefined) system.signal(agent, message)
     }
     const take: Take = message => this.#hears(host, message)
     const tree: SupervisorSpec = {
@@ -224,17 +230,28 @@ export class MembershipCluster {
     const { running } = this
     const alive = new Set(running.map(host => host.uid))
     let epoch: string | undefined
-    for (const { view } of running) {
-      const own = membershipEpoch(view)
-      if (own !== (epoch ??= own)) return false
+    for (const { view, uid } of running) {
       let up = 0
       for (const member of view) {
+        if (member.uid === uid && member.seen !== (epoch ??= member.seen)) return false
         if (member.seenState === 'up' && !alive.has(member.uid)) return false
         if (member.seenState === 'up') up++
       }
       if (up !== running.length) return false
     }
     return true
+  }
+
+  /** In the transfer agent's stead: there is nothing to fetch, so all arrives as soon as everyone knows of it. */
+  #arrive(host: MembershipHost): void {
+    const here = host.view.filter(({ seenState }) => seenState === 'up' || seenState === 'leaving' || seenState === 'joining')
+    const joining = joiningNow(here)
+    if (joining === undefined) return
+    const epoch = membershipEpoch(host.view)
+    const arrival = arrivalOf(epoch, joining.uid)
+    const self = here.find(member => member.uid === host.uid)
+    if (self === undefined || self.arrived === arrival || here.some(member => member.seen !== epoch)) return
+    host.tells({ kind: 'arrived', epoch: arrival })
   }
 
   #hears(host: MembershipHost, message: KeeperMessage): void {
@@ -244,6 +261,7 @@ export class MembershipCluster {
     }
     host.view = message.members
     host.cluster = message.cluster
+    this.#arrive(host)
     if (this.onOpinion === undefined) return
     let before = this.#before.get(host.name)
     if (before === undefined) this.#before.set(host.name, (before = new Map()))

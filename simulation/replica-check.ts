@@ -14,11 +14,11 @@ export interface Disagreement {
 
 /**
  * Compare what the owners of each key hold, straight from their disks.
- * @param view the ring that says who they are; hosts that are lost are passed over
+ * @param view the ring that says who they are
  * @param n replicas of a key
  * @returns the keys on which owners differ
  */
-export function disagreements(cluster: SimulatedCluster, view: RingView, n: number, lost: ReadonlySet<string>): Disagreement[] {
+export function disagreements(cluster: SimulatedCluster, view: RingView, n: number): Disagreement[] {
   const keys = new Map<Key, number>()
   for (const { disk } of cluster.machines) {
     for (const partition of disk.partitions()) {
@@ -32,13 +32,16 @@ export function disagreements(cluster: SimulatedCluster, view: RingView, n: numb
       continue
     }
     const owners = preferenceOf(view.owners, partition, n).map(index => view.hosts[index]!.name)
-    const records = owners
-      .filter(name => !lost.has(name))
-      .map(name => {
-        const { disk } = cluster.machine(name)
-        const bytes = disk.pairs(partition)?.get(key)
-        return { name, bytes, isCorrupt: disk.isCorrupt(partition, key) }
-      })
+    const gone = owners.find(name => cluster.machines.every(machine => machine.name !== name))
+    if (gone !== undefined) {
+      found.push({ key, text: `${gone} is an owner of ${keyText(key)}, and there is no such machine` })
+      continue
+    }
+    const records = owners.map(name => {
+      const { disk } = cluster.machine(name)
+      const bytes = disk.pairs(partition)?.get(key)
+      return { name, bytes, isCorrupt: disk.isCorrupt(partition, key) }
+    })
     const [first, ...others] = records
     if (first === undefined) continue
     const differs = others.some(other => !isSame(first.bytes, other.bytes))

@@ -1,12 +1,11 @@
-import { isReachable } from '../actors/ring-view.ts'
 import type { RingViews } from './ring-observer.ts'
 
 /**
- * Compare what hosts say of the ring once all is healed: the same members, all of them up but those that are lost; the same owners; each
- * preference list of distinct hosts.
+ * Compare what hosts say of the ring once all is healed: the same members, all of them up; the same owners, each preference list of
+ * distinct hosts.
  * @returns a sentence for each thing that is not so
  */
-export function checkRings(views: RingViews, living: readonly string[], lost: ReadonlySet<string>): string[] {
+export function checkRings(views: RingViews, living: readonly string[]): string[] {
   const wrong: string[] = []
   const [first = ''] = living
   const reference = views.get(first)
@@ -24,11 +23,7 @@ export function checkRings(views: RingViews, living: readonly string[], lost: Re
     for (const other of living) {
       const seen = view.hosts.find(host => host.name === other)
       if (seen === undefined) wrong.push(`${name} does not know ${other}`)
-      else if (!isReachable(seen)) wrong.push(`${name} takes ${other} for ${seen.state}, and it lives`)
-    }
-    for (const other of lost) {
-      const seen = view.hosts.find(host => host.name === other)
-      if (seen !== undefined && isReachable(seen)) wrong.push(`${name} takes ${other} for ${seen.state}, and it is gone for ever`)
+      else if (seen.state !== 'up') wrong.push(`${name} takes ${other} for ${seen.state}, and it is up`)
     }
     const size = Math.min(view.replicas, view.hosts.length)
     const short = view.owners.findIndex(list => new Set(list).size !== list.length || list.length < Math.min(size, living.length))

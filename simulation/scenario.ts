@@ -21,6 +21,8 @@ export interface Scenario {
   /** Of all links, at first and after healing (then without loss and duplication). */
   readonly weather: LinkWeather
   readonly faults: readonly PlannedFault[]
+  /** After healing, all replicas of all keys have to be equal within this time, without any traffic of clients. */
+  readonly healMsMax: number
 }
 
 export interface ScenarioOptions {
@@ -40,6 +42,7 @@ export interface ScenarioOptions {
 /** The cluster has so long to form. */
 const formMs = 8_000
 const pauseMsDefault = 60
+const healMsMaxDefault = 120_000
 
 /** A run's circumstances, drawn from its seed. */
 export function drawScenario(options: ScenarioOptions): Scenario {
@@ -62,7 +65,8 @@ export function drawScenario(options: ScenarioOptions): Scenario {
     fromMs,
     untilMs,
     weather: drawWeather(options.faults, dice),
-    faults: drawFaults(options.faults, { hosts: names, threads, fromMs, untilMs }, dice.fork('faults'))
+    faults: drawFaults(options.faults, { hosts: names, threads, fromMs, untilMs }, dice.fork('faults')),
+    healMsMax: healMsMaxDefault
   }
 }
 

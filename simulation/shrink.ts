@@ -47,7 +47,11 @@ export function shrink(scenario: Scenario, options: ShrinkOptions): Shrunk {
   }
   for (let before: Scenario | undefined; before !== best && runs < options.runsMax; ) {
     before = best
-    shorten(() => best, () => violation, accepts)
+    shorten(
+      () => best,
+      () => violation,
+      accepts
+    )
     dropFaults(() => best, accepts)
     calm(() => best, accepts)
     dropClients(() => best, accepts)

@@ -47,7 +47,8 @@ export interface StoreWrite {
 /** What of a host outlives its process. */
 export interface Machine {
   readonly name: string
-  readonly uid: number
+  /** Another one for each empty disk that the machine was given. */
+  uid: number
   readonly disk: VirtualDisk
   saved: ClusterState | undefined
   epochs: number
@@ -61,6 +62,8 @@ export interface MachineSnapshot {
 }
 
 const uidFirst = 1000
+/** Beyond the uids of first disks. */
+const uidAfterWipe = 100_000
 
 /** Hosts of the real actors on virtual time, network and disks. The same seed gives the same history. */
 export class SimulatedCluster {
@@ -166,6 +169,15 @@ export class SimulatedCluster {
     machine.saved = snapshot.saved
   }
 
+  /** An empty disk in the place of the old one: the host under this name is another one from now on. It must not run. */
+  wipe(name: string): void {
+    const machine = this.machine(name)
+    if (machine.isRunning) throw new Error(`${name} runs: kill it before its disk is taken away`)
+    machine.disk.wipe()
+    machine.saved = undefined
+    machine.uid += uidAfterWipe
+  }
+
   client<R>(name: string, resources: R): ActorSystem<R> {
     return this.simulation.host(name).thread('client', { resources: () => resources })
   }
@@ -197,7 +209,7 @@ export class SimulatedCluster {
         arrived: ''
       },
       birthShape: { partitions: this.#options.partitions ?? 16, replicas: 3 },
-      joins: machine.name !== 'h1',
+      joins: machine.name !== 'h1' || machine.uid > uidAfterWipe,
       defaults: this.#defaults(),
       clusterFile: {
         load: () => machine.saved,

@@ -82,7 +82,7 @@ export class SimulatedHost {
       },
       watcher
     )
-    this.threads.set(name, { system: system as ActorSystem<unknown>, clock, metrics })
+    this.threads.set(name, { system, clock, metrics })
     if (options.tree !== undefined) system.start(options.tree)
     return system
   }

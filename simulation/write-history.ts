@@ -99,6 +99,7 @@ const one = 49
 export function indicesOf(set: bigint): number[] {
   const indices: number[] = []
   const digits = set === 0n ? '' : set.toString(2)
-  for (let index = 0; index < digits.length; index++) if (digits.charCodeAt(digits.length - 1 - index) === one) indices.push(index)
+  for (let index = 0; index < digits.length; index++)
+    if (digits.charCodeAt(digits.length - 1 - index) === one) indices.push(index)
   return indices
 }

@@ -1,5 +1,4 @@
-import { limits } from '../model/limits.ts'
-import type { DotClock, RetiredId } from './store.ts'
+import { type DotClock, type RetiredId, retiredMs } from './store.ts'
 
 /** What a data thread mints dots with, as `HostIdentity.takeEpoch` gives it; plain data, so that it can be sent to the thread. */
 export interface Epoch {
@@ -18,8 +17,6 @@ export interface DotClockOptions {
   readonly renew: (take: (epoch: Epoch) => void) => void
 }
 
-/** So long after an id was given up no request that minted with it is under way any more. */
-export const retiredMs = 2 * limits.requestTimeoutMsMax
 /** Ids given up in that time; then the one at hand stays until the oldest is over. */
 const retiredMax = 64
 

@@ -1,5 +1,6 @@
 import type { Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
+import { limits } from '../model/limits.ts'
 
 /** `committed` survives the death of the process, `flushed` survives power loss. */
 export type Durability = 'committed' | 'flushed'
@@ -111,3 +112,6 @@ export interface RetiredId {
   /** Of the thread's monotonic clock. */
   readonly atMs: number
 }
+
+/** So long after an id was given up no request that minted with it is under way any more. */
+export const retiredMs = 2 * limits.requestTimeoutMsMax

@@ -79,7 +79,8 @@ export const describeCluster = {
         partition: whole,
         preference: { type: 'array' },
         hints: { type: 'array' },
-        agree: { type: 'boolean' }
+        agree: { type: 'boolean' },
+        tombstone_waits: { type: ['string', 'null'] }
       }),
       400: problem
     }

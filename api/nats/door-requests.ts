@@ -31,10 +31,12 @@ export function serve(state: State, { subject, headers, data, reply }: Incoming,
   }
   const startedMs = context.now()
   const timeoutMs = request.timeoutMs === 0 ? requestTimeoutMs : request.timeoutMs
-  const pending: Pending = { request, reply, endpoint, startedMs, deadlineMs: startedMs + timeoutMs, to, attempts: 0 }
-  state.correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
-  state.pending.set(state.correlation, pending)
-  attempt(state.correlation, pending, timeoutMs, context)
+  const correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
+  const deadlineMs = startedMs + timeoutMs
+  const pending: Pending = { correlation, request, reply, endpoint, startedMs, deadlineMs, to, attempts: 0 }
+  state.correlation = correlation
+  state.pending.set(correlation, pending)
+  attempt(correlation, pending, timeoutMs, context)
   if (state.isTicking) return
   state.isTicking = true
   context.after(tickMs, { kind: 'tick' })
@@ -104,11 +106,17 @@ function refuse(state: State, endpoint: EndpointFigures, reply: string, why: Fau
 /** Deadlines that the coordinator did not keep: it is gone, or its reply is lost. */
 export function tick(state: State, context: DoorContext): void {
   const latestMs = context.now() - graceMs
-  for (const [correlation, pending] of state.pending) {
+  for (const pending of state.pending.values()) {
     if (pending.deadlineMs > latestMs) continue
     const isWrite = pending.request.action.kind !== 'get'
     const detail = `no answer from ${threadOf(pending.to.address)} in time${isWrite ? ': some replica may hold the write' : ''}`
-    end(state, correlation, pending, fault('timeout', detail, isWrite ? { outcome: 'indeterminate' } : undefined), context)
+    end(
+      state,
+      pending.correlation,
+      pending,
+      fault('timeout', detail, isWrite ? { outcome: 'indeterminate' } : undefined),
+      context
+    )
   }
   state.isTicking = state.pending.size > 0
   if (state.isTicking) context.after(tickMs, { kind: 'tick' })
@@ -141,9 +149,9 @@ function gone(thread: ThreadAddress): Fault {
 
 /** Nobody listens at `thread`: a read can be asked again; of a write nobody knows whether it had arrived before. */
 export function lost(state: State, thread: ThreadAddress, context: DoorContext): void {
-  for (const [correlation, pending] of state.pending) {
+  for (const pending of state.pending.values()) {
     if (threadOf(pending.to.address) !== thread) continue
-    if (pending.request.action.kind === 'get') missed(state, correlation, pending, 'no-such-actor', context)
-    else end(state, correlation, pending, gone(thread), context)
+    if (pending.request.action.kind === 'get') missed(state, pending.correlation, pending, 'no-such-actor', context)
+    else end(state, pending.correlation, pending, gone(thread), context)
   }
 }

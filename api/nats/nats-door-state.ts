@@ -4,6 +4,7 @@ import type { RingNews } from '../../actors/ring-keeper-protocol.ts'
 import type { Ref } from '../../bus/bus.ts'
 import { kvOperations, kvOperationWildcard, queueGroup } from '../../bus/subject.ts'
 import type { Context } from '../../runtime/actor.ts'
+import { IdTable } from '../../runtime/id-table.ts'
 import type { DoorConnection, Incoming } from './connection.ts'
 import type { DoorRoutes } from './door-routes.ts'
 import type { KvRequest } from './kv-request.ts'
@@ -35,6 +36,7 @@ export type DoorContext = Context<NatsDoorMessage>
 
 /** One request under way. */
 export interface Pending {
+  readonly correlation: number
   readonly request: KvRequest
   readonly reply: string
   readonly endpoint: EndpointFigures
@@ -49,7 +51,7 @@ export interface State {
   readonly identity: ServiceIdentity
   readonly endpoints: Readonly<Record<string, EndpointFigures>>
   readonly subscriptions: Subscription[]
-  readonly pending: Map<number, Pending>
+  readonly pending: IdTable<Pending>
   routes: DoorRoutes | undefined
   ringBytes: Uint8Array | undefined
   /** Taken from the connection, not handled yet. */
@@ -81,7 +83,7 @@ export function stateOf(args: NatsDoorArguments, context: DoorContext): State {
     identity,
     endpoints,
     subscriptions: [],
-    pending: new Map(),
+    pending: new IdTable(),
     routes: undefined,
     ringBytes: undefined,
     queued: 0,

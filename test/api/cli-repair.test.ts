@@ -75,7 +75,10 @@ t.test('repair --wait: until each piece has run once more, one that ran already 
 })
 
 t.test('repair --wait: exit status 1 where a record could not be mended, a host is away, or time is up', async t => {
-  const failed = new RepairedCluster(workOf(idle), workOf({ ...idle, runs: 5, totals: { repaired: 10, failed: 3, bytes: 1_000 } }))
+  const failed = new RepairedCluster(
+    workOf(idle),
+    workOf({ ...idle, runs: 5, totals: { repaired: 10, failed: 3, bytes: 1_000 } })
+  )
   const first = new TestTerminal(failed)
   t.equal(await run(first, 'repair', '--wait'), 1)
   t.match(first.out, /1 of 1 through, 0 records mended, 0 hints delivered, 2 failed/)

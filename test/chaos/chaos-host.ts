@@ -143,9 +143,14 @@ export class ChaosHost {
 
   /** JSON of a path of its HTTP door. @throws {Error} nobody answers, or it is not 200 */
   async ask<T>(path: string, timeoutMs = 2_000): Promise<T> {
+    return JSON.parse(await this.text(path, timeoutMs)) as T
+  }
+
+  async text(path: string, timeoutMs = 2_000): Promise<string> {
     const response = await fetch(this.http + path, { signal: AbortSignal.timeout(timeoutMs) })
-    if (response.status !== 200) throw new Error(`${path} of ${this.name}: ${response.status} ${await response.text()}`)
-    return (await response.json()) as T
+    const text = await response.text()
+    if (response.status !== 200) throw new Error(`${path} of ${this.name}: ${response.status} ${text}`)
+    return text
   }
 
   #launch(): void {

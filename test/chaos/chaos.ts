@@ -26,16 +26,15 @@ async function outside(options: ChaosOptions, args: readonly string[]): Promise<
   const plain = 'hosts run side by side on the loopback (--plain)'
   const ground: Ground = options.plain ? { network: plain, disks: machine.disks } : machine
   const inside: Inside = { directory, ground, seed: options.seed }
-  const needsIsolation = ground.network === undefined || ground.disks === undefined
+  const isIsolated = ground.network === undefined || ground.disks === undefined
   const itself = [...process.execArgv, fileURLToPath(import.meta.url), ...args]
-  const { program, args: words } = needsIsolation
-    ? isolated(process.execPath, itself)
-    : { program: process.execPath, args: itself }
+  const { program, args: words } = isIsolated ? isolated(process.execPath, itself) : { program: process.execPath, args: itself }
   const child = spawn(program, words, {
     stdio: 'inherit',
     env: { ...process.env, [insideVariable]: JSON.stringify(inside) }
   })
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => child.kill('SIGKILL'))
+  // Where it is isolated, all that it started ends with it; else it has to end them itself.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => child.kill(isIsolated ? 'SIGKILL' : 'SIGTERM'))
   const [code, signal] = await new Promise<[number | null, string | null]>(resolve =>
     child.once('exit', (code, signal) => resolve([code, signal]))
   )
@@ -51,6 +50,7 @@ async function within(options: ChaosOptions, { directory, ground, seed }: Inside
   report.say(`seed ${seed}, ${options.hosts} hosts, Node ${process.version}`)
   if (ground.network !== undefined) report.skip('a network for each host', ground.network)
   if (ground.disks !== undefined) report.skip('a disk for each host', ground.disks)
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void report.end().then(() => process.exit(1)))
   const limit = setTimeout(
     () => {
       process.stderr.write('the run hangs\n')

@@ -27,7 +27,7 @@ function* nodesOf(depth: number): Generator<number> {
   for (let node = 0; levelOf(node) <= depth; node++) yield node
 }
 
-t.test('whatever the order of writes, replacements and erasures: equal records, equal nodes', async t => {
+t.test('whatever the order of writes, replacements and erasures: equal records, equal nodes', async () => {
   fc.assert(
     fc.property(records, records, fc.integer({ min: 1, max: 3 }), (before, after, depth) => {
       const built = treeOf(Object.entries(after), depth)
@@ -46,7 +46,7 @@ t.test('whatever the order of writes, replacements and erasures: equal records, 
   )
 })
 
-t.test('one record more, or another one: every node on its path differs, and no other', async t => {
+t.test('one record more, or another one: every node on its path differs, and no other', async () => {
   fc.assert(
     fc.property(records, fc.nat(5_000), digest, (before, index, value) => {
       fc.pre(before[String(index)] !== value)
@@ -74,7 +74,8 @@ t.test('a node is the XOR of its children, and has the same value in a tree of a
     for (const node of nodesOf(Math.min(depth, 2))) {
       if (tree.high(node) !== deep.high(node) || tree.low(node) !== deep.low(node)) t.fail(`node ${node} at depth ${depth}`)
       if (levelOf(node) === depth) continue
-      if (node !== parentOf(firstChildOf(node)) || node !== parentOf(firstChildOf(node) + 15)) t.fail(`the parent of the children of ${node}`)
+      if (node !== parentOf(firstChildOf(node)) || node !== parentOf(firstChildOf(node) + 15))
+        t.fail(`the parent of the children of ${node}`)
       let high = 0
       let low = 0
       for (let child = 0; child < treeFanOut; child++) {

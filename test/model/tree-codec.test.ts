@@ -17,7 +17,7 @@ const keyOf = (index: number) => keyOfText('b', `k${index}`)
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const listed: fc.Arbitrary<ListedKey> = fc.record({ hash: word, digest: fc.integer({ min: 0, max: 2 ** 53 - 1 }) })
 
-t.test('children as they travel: exactly those whose hashes differ are found, in any trees', async t => {
+t.test('children as they travel: exactly those whose hashes differ are found, in any trees', async () => {
   fc.assert(
     fc.property(fc.array(fc.nat(300)), fc.array(fc.nat(300)), (ours, theirs) => {
       const [a, b] = [ours, theirs].map(indices => {
@@ -32,7 +32,9 @@ t.test('children as they travel: exactly those whose hashes differ are found, in
         for (let child = firstChildOf(node); child < firstChildOf(node) + treeFanOut; child++)
           if (a.low(child) !== b.low(child) || a.high(child) !== b.high(child)) expected.push(child)
       }
-      const parents = nodes.filter(node => !expected.some(child => child >= firstChildOf(node) && child < firstChildOf(node) + 16))
+      const parents = nodes.filter(
+        node => !expected.some(child => child >= firstChildOf(node) && child < firstChildOf(node) + 16)
+      )
       return JSON.stringify([children, alike]) === JSON.stringify([expected, parents])
     })
   )
@@ -48,13 +50,20 @@ t.test('an empty child takes no bytes but its bit', async t => {
 
 t.test('lists of keys: what one has and the other has not, or with another digest', async t => {
   fc.assert(
-    fc.property(fc.uniqueArray(listed, { selector: key => key.hash }), fc.array(fc.nat(30)), fc.array(listed), (keys, gone, more) => {
-      const ours = keys.filter((_, index) => !gone.includes(index))
-      const theirs = [...keys, ...more.filter(({ hash }) => !keys.some(key => key.hash === hash))]
-      const { wanted, given } = differingKeys(encodeListed(ours), encodeListed(theirs))
-      const missing = new Set([...keys.filter((_, index) => gone.includes(index)), ...theirs.slice(keys.length)].map(({ hash }) => hash))
-      return given.length === 0 && JSON.stringify(wanted.toSorted()) === JSON.stringify([...missing].toSorted())
-    })
+    fc.property(
+      fc.uniqueArray(listed, { selector: key => key.hash }),
+      fc.array(fc.nat(30)),
+      fc.array(listed),
+      (keys, gone, more) => {
+        const ours = keys.filter((_, index) => !gone.includes(index))
+        const theirs = [...keys, ...more.filter(({ hash }) => !keys.some(key => key.hash === hash))]
+        const { wanted, given } = differingKeys(encodeListed(ours), encodeListed(theirs))
+        const missing = new Set(
+          [...keys.filter((_, index) => gone.includes(index)), ...theirs.slice(keys.length)].map(({ hash }) => hash)
+        )
+        return given.length === 0 && JSON.stringify(wanted.toSorted()) === JSON.stringify([...missing].toSorted())
+      }
+    )
   )
   const one = encodeListed([{ hash: 5, digest: 2 ** 52 + 1 }])
   const other = encodeListed([{ hash: 5, digest: 1 }])

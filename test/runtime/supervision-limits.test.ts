@@ -2,100 +2,7 @@ import t from 'tap'
 import type { ActorDescription } from '../../runtime/actor.ts'
 import { actor, rig, root, tell } from './rig.ts'
 
-/** Intensity, period, backoff, escalation and failed starts, as OTP's supervisor has them, on virtual time. */
-
-interface IntensityCase {
-  readonly name: string
-  readonly intensity: number
-  readonly periodMs: number
-  /** When the actor is crashed. */
-  readonly crashesMs: readonly number[]
-  readonly survives: boolean
-}
-
-const intensities: readonly IntensityCase[] = [
-  { name: 'intensity 0: the first crash escalates', intensity: 0, periodMs: 1_000, crashesMs: [0], survives: false },
-  { name: 'intensity 1: one crash is restarted', intensity: 1, periodMs: 1_000, crashesMs: [0], survives: true },
-  {
-    name: 'intensity 1: the second within the period escalates',
-    intensity: 1,
-    periodMs: 1_000,
-    crashesMs: [0, 999],
-    survives: false
-  },
-  {
-    name: 'intensity 1: the second exactly one period later still counts',
-    intensity: 1,
-    periodMs: 1_000,
-    crashesMs: [0, 1_000],
-    survives: false
-  },
-  {
-    name: 'intensity 1: the second after the period is restarted',
-    intensity: 1,
-    periodMs: 1_000,
-    crashesMs: [0, 1_001],
-    survives: true
-  },
-  {
-    name: 'intensity 2: a steady crash every half period and a bit goes on for ever',
-    intensity: 2,
-    periodMs: 1_000,
-    crashesMs: [0, 501, 1_002, 1_503, 2_004, 2_505],
-    survives: true
-  },
-  {
-    name: 'intensity 2: three within the period escalate, though the first ones were restarted',
-    intensity: 2,
-    periodMs: 1_000,
-    crashesMs: [0, 2_000, 2_400, 2_800],
-    survives: false
-  },
-  {
-    name: 'intensity 3: a burst of three in one instant is restarted',
-    intensity: 3,
-    periodMs: 1_000,
-    crashesMs: [0, 0, 0],
-    survives: true
-  },
-  {
-    name: 'intensity 3: a burst of four in one instant escalates',
-    intensity: 3,
-    periodMs: 1_000,
-    crashesMs: [0, 0, 0, 0],
-    survives: false
-  }
-]
-
-for (const { name, intensity, periodMs, crashesMs, survives } of intensities) {
-  t.test(`I21: ${name}`, t => {
-    const history: string[] = []
-    const r = rig()
-    r.system.start(root([actor('a', { history }), actor('b', { history })], { intensity, periodMs }))
-    for (const at of crashesMs) {
-      r.clock.run(at)
-      tell(r, 'a', { kind: 'crash' })
-    }
-    t.equal(r.gaveUp.length, survives ? 0 : 1)
-    t.equal(r.crashes.length, crashesMs.length)
-    if (survives) t.equal(history.filter(entry => entry === '+a').length, crashesMs.length + 1)
-    else {
-      t.equal(history.at(-1), '-b Shutdown', 'the others are ended too')
-      t.match(r.gaveUp[0]!.message, `supervisor root gave up: more than ${intensity} restarts within ${periodMs} ms`)
-      t.match(r.gaveUp[0]!.cause, { message: 'a crashes' })
-    }
-    t.end()
-  })
-}
-
-t.test('I21: the period is shared by the children: two actors with one crash each count as two', t => {
-  const r = rig()
-  r.system.start(root([actor('a', { history: [] }), actor('b', { history: [] })], { intensity: 1 }))
-  tell(r, 'a', { kind: 'crash' })
-  tell(r, 'b', { kind: 'crash' })
-  t.equal(r.gaveUp.length, 1)
-  t.end()
-})
+/** Backoff, what is told of failures, and specifications that are refused. All other cases are in `supervision-table.test.ts`. */
 
 t.test(
   'I21: backoff base 100 ms, at most 300 ms → restarts after 100, 200, 300, 300 ms, and 100 again after a quiet period',
@@ -161,27 +68,6 @@ t.test(
   }
 )
 
-t.test('I21: escalation goes up level by level: each level has its own intensity', t => {
-  const r = rig()
-  const lowest = root([actor('a', { history: [] })], { name: 'lowest', intensity: 1 })
-  const middle = root([lowest], { name: 'middle', intensity: 1 })
-  r.system.start(root([middle], { intensity: 0 }))
-  for (let crash = 1; crash <= 3; crash += 1) tell(r, 'a', { kind: 'crash' })
-  t.equal(r.gaveUp.length, 0)
-  // 1 restart of a; escalate: 1 restart of lowest; 1 restart of a; escalate: middle gives up; the root has none.
-  tell(r, 'a', { kind: 'crash' })
-  t.equal(r.gaveUp.length, 1)
-  t.end()
-})
-
-t.test('I21: a supervisor that gave up starts its period anew', t => {
-  const r = rig()
-  r.system.start(root([root([actor('a', { history: [] })], { name: 'lower', intensity: 1 })], { intensity: 5 }))
-  for (let crash = 0; crash < 4; crash += 1) tell(r, 'a', { kind: 'crash' })
-  t.match(find(r.system.describe(), 'lower'), { restarts: 2, state: 'running' })
-  t.end()
-})
-
 t.test('I21: a temporary supervisor that gives up is not restarted', t => {
   const r = rig()
   r.system.start(root([root([actor('a', { history: [] })], { name: 'lower', intensity: 0, restart: 'temporary' })]))
@@ -213,43 +99,6 @@ t.test(
   }
 )
 
-t.test('I21: a restart that fails counts as a further one: intensity 3, two failed starts → it runs after the third', t => {
-  const history: string[] = []
-  const failures = { start: 0 }
-  const r = rig()
-  r.system.start(root([actor('a', { history, failures })]))
-  failures.start = 2
-  tell(r, 'a', { kind: 'crash' })
-  t.equal(history.join(' '), '+a -a Error !a !a +a')
-  t.equal(r.gaveUp.length, 0)
-  t.end()
-})
-
-t.test('I21: a restart that keeps failing escalates when the intensity is used up', t => {
-  const history: string[] = []
-  const failures = { start: 0 }
-  const r = rig()
-  r.system.start(root([actor('b', { history }), actor('a', { history, failures })]))
-  failures.start = 100
-  tell(r, 'a', { kind: 'crash' })
-  t.equal(history.join(' '), '+b +a -a Error !a !a !a -b Shutdown')
-  t.equal(r.gaveUp.length, 1)
-  t.end()
-})
-
-t.test('I21: one-for-all, the restart of the second child fails once → the first one ends again, and all start in order', t => {
-  const history: string[] = []
-  const failures = { start: 0 }
-  const r = rig()
-  r.system.start(
-    root([actor('a', { history }), actor('b', { history, failures }), actor('c', { history })], { strategy: 'one-for-all' })
-  )
-  failures.start = 1
-  tell(r, 'c', { kind: 'crash' })
-  t.equal(history.slice(3).join(' '), '-c Error -b Shutdown -a Shutdown +a !b -a Shutdown +a +b +c')
-  t.end()
-})
-
 t.test('I21: children of a one-for-one supervisor can be added and stopped; they go with their supervisor', t => {
   const history: string[] = []
   const r = rig()
@@ -274,29 +123,6 @@ t.test('I21: children of a one-for-one supervisor can be added and stopped; they
   tell(r, 'x', { kind: 'crash' })
   t.equal(find(r.system.describe(), 'pool')?.restarts, 1)
   t.equal(r.system.lookup('v'), undefined, 'the pool gave up and restarted empty')
-  t.end()
-})
-
-t.test('I21: an added transient child that ends normally is forgotten, so that its name is free', t => {
-  const history: string[] = []
-  const r = rig()
-  r.system.start(root([]))
-  r.system.startChild('root', actor('job', { history }, { restart: 'transient' }))
-  tell(r, 'job', { kind: 'exit' })
-  t.equal(r.system.lookup('job'), undefined)
-  t.equal(r.system.describe().children.length, 0)
-  t.end()
-})
-
-t.test('I21: a child that waits for its restart can be stopped: it does not come back', t => {
-  const history: string[] = []
-  const r = rig()
-  r.system.start(root([actor('a', { history })], { backoff: { baseMs: 100, maxMs: 100 } }))
-  tell(r, 'a', { kind: 'crash' }, 50)
-  r.system.stopChild('root', 'a')
-  r.clock.advance(1_000)
-  t.equal(history.join(' '), '+a -a Error')
-  t.equal(r.system.lookup('a'), undefined)
   t.end()
 })
 

@@ -1,6 +1,7 @@
 import type { CoordinatorMessage, QuorumOptions, StoreReply } from '../../actors/coordinator-protocol.ts'
 import { vnodeNameOf } from '../../actors/ring-view.ts'
 import type { VnodeMessage, VnodeReply } from '../../actors/vnode-protocol.ts'
+import type { WorkMessage, WorkReply } from '../../actors/work-protocol.ts'
 import { type Address, addressOf, type Message, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import type { CausalContext } from '../../model/causal-context.ts'
 import { type Key, keyOfText, partitionOf, positionOf } from '../../model/key.ts'
@@ -19,7 +20,7 @@ interface Box {
   readonly questions: Question[]
 }
 
-type AskerMessage = StoreReply | VnodeReply | { readonly kind: 'look' }
+type AskerMessage = StoreReply | VnodeReply | WorkReply | { readonly kind: 'look' }
 
 const lookMs = 1
 
@@ -110,6 +111,11 @@ export class AskingClient {
     const partition = partitionOf(positionOf(key), this.#partitions)
     const to = addressOf(threadAddressOf(host, `data-${partition % this.#cluster.threads}`), vnodeNameOf(partition))
     return this.#ask(to, message as Question['message']) as VnodeReply | undefined
+  }
+
+  work(host: string, message: (replyTo: Ref<WorkReply>) => WorkMessage): WorkReply | undefined {
+    const to = addressOf(threadAddressOf(host, 'system'), 'work-keeper')
+    return this.#ask(to, message as Question['message']) as WorkReply | undefined
   }
 
   #coordinator(host: string, key: Key, message: (replyTo: Ref<any>) => CoordinatorMessage): StoreReply | undefined {

@@ -57,7 +57,7 @@ t.test('I15: 3 hosts, each lacks writes that others have: equal within two round
 
 t.test('I15: either host is killed in the middle of an exchange, again and again: it is done all the same', async t => {
   const partitions = 16
-  for (let seed = 1; seed <= 8; seed++) {
+  for (let seed = 1; seed <= 5; seed++) {
     const cluster = stoppedCluster({ seed, hosts: 2, partitions, weather, defaults: { n: 2 } })
     const { machines } = cluster
     const chance = cluster.random.fork('kills')
@@ -125,9 +125,14 @@ t.test('a bucket with n=2 on 4 hosts: its keys are mended between their two owne
   t.same(crashesOf(cluster), [])
 })
 
-t.test('I9: 5 hosts, messages lost and links cut, hosts killed: equal again within two minutes of healing, without a client', async t => {
-  for (let seed = 1; seed <= 4; seed++) {
-    const outcome = runScenario(drawScenario({ seed, minutes: 1, faults: ['loss', 'cut', 'kill'], workloads: ['set'], clients: 4 }))
-    t.ok(outcome.healedMs <= 120_000, `seed ${seed}: ${outcome.acknowledged} writes, healed in ${outcome.healedMs} ms`)
+t.test(
+  'I9: 5 hosts, messages lost and links cut, hosts killed: equal again within two minutes of healing, without a client',
+  async t => {
+    for (let seed = 1; seed <= 2; seed++) {
+      const outcome = runScenario(
+        drawScenario({ seed, minutes: 1, faults: ['loss', 'cut', 'kill'], workloads: ['set'], clients: 4 })
+      )
+      t.ok(outcome.healedMs <= 120_000, `seed ${seed}: ${outcome.acknowledged} writes, healed in ${outcome.healedMs} ms`)
+    }
   }
-})
+)

@@ -45,7 +45,7 @@ t.test('I3: 3 hosts, two disks are full → storage_full, indeterminate, with it
   t.same(client.values('h2', key, { level: 'all' })?.sort(), ['after', 'before', 'x'])
 })
 
-t.test('I5: disks of 3 hosts fail and recover between blind writes at any of them → no acknowledged value is lost', async t => {
+t.test('I5: disks of 3 hosts fail and recover between blind writes at any of them → no acknowledged value is lost', async () => {
   const step = fc.record({
     host: fc.constantFrom('h1', 'h2', 'h3'),
     what: fc.constantFrom('put', 'put', 'put', 'fail', 'full', 'mend', 'merge')

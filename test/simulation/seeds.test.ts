@@ -30,6 +30,9 @@ t.test(
     }
     const sum = (figure: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + figure(outcome), 0)
     const [acknowledged, operations] = [sum(outcome => outcome.acknowledged), sum(outcome => outcome.operations)]
-    t.ok(acknowledged > operations / 3, `${acknowledged} of ${operations} writes were acknowledged, in ${sum(each => each.events)} events`)
+    t.ok(
+      acknowledged > operations / 3,
+      `${acknowledged} of ${operations} writes were acknowledged, in ${sum(each => each.events)} events`
+    )
   }
 )

@@ -25,10 +25,13 @@ function sweep(t: Test, run: (seed: number) => Outcome): void {
   t.ok(acknowledged > seeds * 30, `${acknowledged} writes were acknowledged in ${events} events`)
 }
 
-t.test('I5, I7: 3 hosts, messages delayed and reordered: no acknowledged value is lost, none stands beside what replaced it', async t => {
-  const weather = { delayMinMs: 0.1, delayMaxMs: 20, reordering: 0.3, loss: 0, duplication: 0 }
-  sweep(t, seed => runScenario(scenario(seed, { weather })))
-})
+t.test(
+  'I5, I7: 3 hosts, messages delayed and reordered: no acknowledged value is lost, none stands beside what replaced it',
+  async t => {
+    const weather = { delayMinMs: 0.1, delayMaxMs: 20, reordering: 0.3, loss: 0, duplication: 0 }
+    sweep(t, seed => runScenario(scenario(seed, { weather })))
+  }
+)
 
 t.test('I5, I6, I7: 3 hosts, messages lost and doubled too, hosts killed and cut from power: the same holds', async t => {
   sweep(t, seed => {

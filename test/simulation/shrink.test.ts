@@ -22,19 +22,22 @@ function failingWhere(isFailing: (scenario: Scenario) => boolean) {
 const scenario = drawScenario({ seed: 3, faults: faultKinds, minutes: 2 })
 const [first, second] = scenario.faults.filter(({ kind }) => kind === 'kill' || kind === 'cut')
 
-t.test('shrink: fails where two of many faults are there and a client of one kind → these two, that client, three hosts', async t => {
-  const kinds = new Set([first?.kind, second?.kind])
-  const run = failingWhere(
-    ({ faults, clients }) => [...kinds].every(kind => faults.some(fault => fault.kind === kind)) && clients.includes('recreate')
-  )
-  const { scenario: small, violation, runs } = shrink(scenario, { run, runsMax: 400 })
-  t.equal(small.faults.length, kinds.size)
-  t.same(small.clients, ['recreate'])
-  t.equal(small.operationsMax, 1)
-  t.equal(violation.invariant, 'I5')
-  t.ok(runs <= 400)
-  t.ok(run(small).violations.length > 0)
-})
+t.test(
+  'shrink: fails where two of many faults are there and a client of one kind → these two, that client, three hosts',
+  async t => {
+    const kinds = new Set([first?.kind, second?.kind])
+    const run = failingWhere(
+      ({ faults, clients }) => [...kinds].every(kind => faults.some(fault => fault.kind === kind)) && clients.includes('recreate')
+    )
+    const { scenario: small, violation, runs } = shrink(scenario, { run, runsMax: 400 })
+    t.equal(small.faults.length, kinds.size)
+    t.same(small.clients, ['recreate'])
+    t.equal(small.operationsMax, 1)
+    t.equal(violation.invariant, 'I5')
+    t.ok(runs <= 400)
+    t.ok(run(small).violations.length > 0)
+  }
+)
 
 t.test('shrink: what always fails → no faults, one client, no weather, three hosts, little time', async t => {
   const { scenario: small } = shrink(scenario, { run: failingWhere(() => true), runsMax: 400 })

@@ -15,13 +15,16 @@ function scenario(faults: readonly PlannedFault[], workloads: readonly WorkloadN
 
 const cutBetween = (from: string, to: string): PlannedFault => ({ kind: 'cut', from, to, atMs: 10_000, lastsMs: 30_000 })
 
-t.test('I20: h1 and h2 of five cannot reach each other, all else can → every write is acknowledged, within its deadline', async t => {
-  const faults = [cutBetween('h1', 'h2'), cutBetween('h2', 'h1')]
-  const outcome = runScenario(scenario(faults, ['set', 'register', 'counter']))
-  t.same(outcome.violations, [])
-  t.ok(outcome.operations > 500)
-  t.equal(outcome.acknowledged, outcome.operations)
-})
+t.test(
+  'I20: h1 and h2 of five cannot reach each other, all else can → every write is acknowledged, within its deadline',
+  async t => {
+    const faults = [cutBetween('h1', 'h2'), cutBetween('h2', 'h1')]
+    const outcome = runScenario(scenario(faults, ['set', 'register', 'counter']))
+    t.same(outcome.violations, [])
+    t.ok(outcome.operations > 500)
+    t.equal(outcome.acknowledged, outcome.operations)
+  }
+)
 
 t.test('I16, I20: h1 and h2 of five cannot reach each other → nobody ever takes anybody for dead', async t => {
   const cluster = new SimulatedCluster({ seed: 1, hosts: 5, threads: 1, weather: { delayMinMs: 0.1, delayMaxMs: 5 } })
@@ -30,7 +33,14 @@ t.test('I16, I20: h1 and h2 of five cannot reach each other → nobody ever take
   const views: RingViews = new Map()
   const args = { hosts: () => hosts, views }
   const observer = { type: 'actor', name: 'observer', behaviour: ringObserver, args } as const
-  const tree = { type: 'supervisor', name: 'root', strategy: 'one-for-one', intensity: 0, periodMs: 1000, children: [observer] } as const
+  const tree = {
+    type: 'supervisor',
+    name: 'root',
+    strategy: 'one-for-one',
+    intensity: 0,
+    periodMs: 1000,
+    children: [observer]
+  } as const
   cluster.simulation.host('observer').thread('client', { tree })
   cluster.clock.run(fromMs)
   cluster.network.partition([['h1'], ['h2']])

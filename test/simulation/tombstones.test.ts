@@ -40,7 +40,10 @@ t.test('3 healthy hosts, 40 keys are written and deleted → after a while no re
   t.ok(keys.every(key => client.delete('h2', key)?.kind === 'written'))
   t.ok(tombstonesOf(cluster) > 0)
   const isGone = () => keys.every(key => recordsOf(cluster, key) === 0)
-  t.ok(cluster.simulation.runUntil(isGone, 300_000, 1_000), `at ${cluster.clock.now()} ms ${tombstonesOf(cluster)} tombstones are left`)
+  t.ok(
+    cluster.simulation.runUntil(isGone, 300_000, 1_000),
+    `at ${cluster.clock.now()} ms ${tombstonesOf(cluster)} tombstones are left`
+  )
   t.comment(`gone at ${cluster.clock.now()} ms, after ${sumOf(cluster, 'floors_raised_total')} rounds`)
   t.ok(keys.every(key => client.values('h3', key, { level: 'all' })?.length === 0))
   calm(t, cluster)
@@ -53,7 +56,10 @@ t.test('I12: a key is deleted, purged and written again → the new value stays'
     t.equal(client.put('h1', key, `v${round}`)?.kind, 'written')
     t.same(client.values('h2', key, { level: 'all' }), [`v${round}`])
     t.equal(client.delete('h3', key)?.kind, 'written')
-    t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 300_000, 1_000), 'it is purged')
+    t.ok(
+      cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 300_000, 1_000),
+      'it is purged'
+    )
   }
   t.equal(client.put('h2', key, 'last')?.kind, 'written')
   cluster.clock.run(cluster.clock.now() + 60_000)
@@ -61,19 +67,25 @@ t.test('I12: a key is deleted, purged and written again → the new value stays'
   calm(t, cluster)
 })
 
-t.test('I12: a host is away while a key is deleted, for as long as you like → the tombstone waits for it, nothing comes back', async t => {
-  const { cluster, client } = servingCluster({ seed: 23, hosts: 3, ...quick })
-  const key = keyOfText('b', 'k')
-  t.equal(client.put('h1', key, 'old', undefined, { level: 'all' })?.kind, 'written')
-  cluster.kill('h3', false)
-  t.ok(cluster.simulation.runUntil(() => client.delete('h1', key)?.kind === 'written', 60_000, 500))
-  cluster.clock.run(cluster.clock.now() + 120_000)
-  t.ok(recordsOf(cluster, key) > 0, 'a tombstone is left')
-  cluster.start('h3')
-  t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 1_200_000, 1_000), 'it goes when the host is back')
-  t.same(client.values('h3', key, { level: 'all' }), [])
-  calm(t, cluster)
-})
+t.test(
+  'I12: a host is away while a key is deleted, for as long as you like → the tombstone waits for it, nothing comes back',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 23, hosts: 3, ...quick })
+    const key = keyOfText('b', 'k')
+    t.equal(client.put('h1', key, 'old', undefined, { level: 'all' })?.kind, 'written')
+    cluster.kill('h3', false)
+    t.ok(cluster.simulation.runUntil(() => client.delete('h1', key)?.kind === 'written', 60_000, 500))
+    cluster.clock.run(cluster.clock.now() + 120_000)
+    t.ok(recordsOf(cluster, key) > 0, 'a tombstone is left')
+    cluster.start('h3')
+    t.ok(
+      cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 1_200_000, 1_000),
+      'it goes when the host is back'
+    )
+    t.same(client.values('h3', key, { level: 'all' }), [])
+    calm(t, cluster)
+  }
+)
 
 t.test('I12: a host goes back to an old disk that holds what was deleted and purged → it does not come back', async t => {
   const { cluster, client } = servingCluster({ seed: 24, hosts: 3, ...quick })
@@ -83,36 +95,59 @@ t.test('I12: a host goes back to an old disk that holds what was deleted and pur
   t.equal(client.put('h1', other, 'kept', undefined, { level: 'all' })?.kind, 'written')
   const snapshot = cluster.backUp('h3')
   t.equal(client.delete('h1', key)?.kind, 'written')
-  t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 300_000, 1_000), 'it is purged')
+  t.ok(
+    cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 300_000, 1_000),
+    'it is purged'
+  )
   cluster.kill('h3', false)
   cluster.restore('h3', snapshot)
   t.equal(recordsOf(cluster, key), 1)
   cluster.start('h3')
-  t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0 && areEqual(cluster.machines), 300_000, 500), 'the others say that it is gone')
+  let shown = 0
+  const reads = () => {
+    for (const name of ['h1', 'h3']) shown += client.values(name, key, { level: 'all' })?.length ?? 0
+    return cluster.clock.now() > restartedMs + 5_000
+  }
+  const restartedMs = cluster.clock.now()
+  cluster.simulation.runUntil(reads, 6_000, 20)
+  t.equal(shown, 0, 'no read shows it meanwhile')
+  t.ok(
+    cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0 && areEqual(cluster.machines), 300_000, 500),
+    'the others say that it is gone'
+  )
   t.same(client.values('h3', key, { level: 'all' }), [])
   t.same(client.values('h3', other, { level: 'all' }), ['kept'])
   calm(t, cluster)
 })
 
-t.test('I5, I12: a row vanishes from one replica that keeps a floor → it is not taken for deleted, the others give it back', async t => {
-  const { cluster, client } = servingCluster({ seed: 25, hosts: 3, ...quick })
-  const partition = partitionOf(positionOf(keyOfText('b', 'k')), partitions)
-  const inPartition = Array.from({ length: 200 }, (_, index) => keyOfText('b', `k${index}`)).filter(
-    key => partitionOf(positionOf(key), partitions) === partition
-  )
-  const [key, doomed] = inPartition as [Key, Key]
-  t.equal(client.put('h1', key, 'kept', undefined, { level: 'all' })?.kind, 'written')
-  t.equal(client.put('h1', doomed, 'x', undefined, { level: 'all' })?.kind, 'written')
-  t.equal(client.delete('h1', doomed)?.kind, 'written')
-  t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, doomed) === 0, 300_000, 1_000), 'there is a floor')
-  cluster.kill('h2', false)
-  cluster.machine('h2').disk.write([{ partition, key, record: undefined }])
-  cluster.machine('h2').disk.flush()
-  cluster.start('h2')
-  t.ok(cluster.simulation.runUntil(() => recordsOf(cluster, key) === 3, 300_000, 500), 'it is back')
-  t.same(client.values('h2', key, { level: 'all' }), ['kept'])
-  calm(t, cluster)
-})
+t.test(
+  'I5, I12: a row vanishes from one replica that keeps a floor → it is not taken for deleted, the others give it back',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 25, hosts: 3, ...quick })
+    const partition = partitionOf(positionOf(keyOfText('b', 'k')), partitions)
+    const inPartition = Array.from({ length: 200 }, (_, index) => keyOfText('b', `k${index}`)).filter(
+      key => partitionOf(positionOf(key), partitions) === partition
+    )
+    const [key, doomed] = inPartition as [Key, Key]
+    t.equal(client.put('h1', key, 'kept', undefined, { level: 'all' })?.kind, 'written')
+    t.equal(client.put('h1', doomed, 'x', undefined, { level: 'all' })?.kind, 'written')
+    t.equal(client.delete('h1', doomed)?.kind, 'written')
+    t.ok(
+      cluster.simulation.runUntil(() => recordsOf(cluster, doomed) === 0, 300_000, 1_000),
+      'there is a floor'
+    )
+    cluster.kill('h2', false)
+    cluster.machine('h2').disk.write([{ partition, key, record: undefined }])
+    cluster.machine('h2').disk.flush()
+    cluster.start('h2')
+    t.ok(
+      cluster.simulation.runUntil(() => recordsOf(cluster, key) === 3, 300_000, 500),
+      'it is back'
+    )
+    t.same(client.values('h2', key, { level: 'all' }), ['kept'])
+    calm(t, cluster)
+  }
+)
 
 t.test('I12: messages of old writes arrive after the key was purged → they are refused as obsolete', async t => {
   const { cluster, client } = servingCluster({ seed: 26, hosts: 3, ...quick })

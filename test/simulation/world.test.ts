@@ -59,16 +59,19 @@ t.test('simulation: a paused host → its timers and what is sent to it wait, an
   t.ok(entries.indexOf('first at 500') < entries.indexOf('second at 500'))
 })
 
-t.test('simulation: a killed host handles nothing more; started again, it is another incarnation without the old timers', async t => {
-  const { simulation, entries, start, tell } = world()
-  tell('lost')
-  simulation.at(5, () => simulation.host('a').kill())
-  simulation.run(60)
-  start()
-  tell('found')
-  simulation.run(300)
-  t.same(entries, ['born 1 at 0', 'born 1 at 60', 'found at 70', 'alarm at 160'])
-})
+t.test(
+  'simulation: a killed host handles nothing more; started again, it is another incarnation without the old timers',
+  async t => {
+    const { simulation, entries, start, tell } = world()
+    tell('lost')
+    simulation.at(5, () => simulation.host('a').kill())
+    simulation.run(60)
+    start()
+    tell('found')
+    simulation.run(300)
+    t.same(entries, ['born 1 at 0', 'born 1 at 60', 'found at 70', 'alarm at 160'])
+  }
+)
 
 t.test('simulation: one thread of a host ends, the other one goes on', async t => {
   const { simulation, entries } = world()
@@ -93,20 +96,23 @@ t.test('simulation: skew moves the wall clock of one host, of threads that start
   }
 })
 
-t.test('I29: the same seed gives the same history, another seed another one, and a fact that was noted is part of it', async t => {
-  const run = (seed: number, note = false): string => {
-    const { simulation, tell } = world({ seed, weather: { delayMinMs: 1, delayMaxMs: 90, loss: 0.3, reordering: 0.5 } })
-    if (note) simulation.note('noted')
-    for (let sent = 0; sent < 50; sent++) {
-      tell(`m${sent}`)
-      simulation.run(sent * 10)
+t.test(
+  'I29: the same seed gives the same history, another seed another one, and a fact that was noted is part of it',
+  async t => {
+    const run = (seed: number, note = false): string => {
+      const { simulation, tell } = world({ seed, weather: { delayMinMs: 1, delayMaxMs: 90, loss: 0.3, reordering: 0.5 } })
+      if (note) simulation.note('noted')
+      for (let sent = 0; sent < 50; sent++) {
+        tell(`m${sent}`)
+        simulation.run(sent * 10)
+      }
+      return simulation.traceHash
     }
-    return simulation.traceHash
+    t.equal(run(1), run(1))
+    t.not(run(1), run(2))
+    t.not(run(1), run(1, true))
   }
-  t.equal(run(1), run(1))
-  t.not(run(1), run(2))
-  t.not(run(1), run(1, true))
-})
+)
 
 t.test('simulation: events are messages handled and timers fired, also those of hosts that died since', async t => {
   const { simulation, tell } = world()
@@ -132,7 +138,9 @@ t.test('simulation: watch shows every message with its contents, until it is tol
 
 t.test('docs/simulation.md: its example is examples/simulated-actors, which runs and says the same each time', async t => {
   const source = readFileSync('examples/simulated-actors/main.ts', 'utf8')
-  const shown = source.replace('../../runtime/index.ts', 'carillon/runtime').replace('../../simulation/index.ts', 'carillon/simulation')
+  const shown = source
+    .replace('../../runtime/index.ts', 'carillon/runtime')
+    .replace('../../simulation/index.ts', 'carillon/simulation')
   t.ok(readFileSync('docs/simulation.md', 'utf8').includes(`\`\`\`ts\n${shown}\`\`\``), 'the document shows the program whole')
   const program = fileURLToPath(new URL('../../examples/simulated-actors/main.js', import.meta.url))
   const run = async () => (await promisify(execFile)(process.execPath, [program], { timeout: 20_000 })).stdout

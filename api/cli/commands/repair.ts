@@ -14,6 +14,8 @@ interface Flags extends ConnectionFlags {
 }
 
 const lookMs = 250
+/** Where nothing has got through for so long, it is asked for again: a host may have been started anew and have forgotten. */
+const askAgainMs = 10_000
 const withinSecondsDefault = 3_600
 
 /** Says what was begun; with `--wait` what came of it, and exit status 1 where not all of it went well. */
@@ -23,7 +25,9 @@ export function define(command: Command, terminal: Terminal): void {
       'Let every host compare its replicas with the others’ now, mend what differs, and deliver what it keeps for them. The hosts do so by themselves, too: about once a minute.'
     )
     .option('--wait', 'stay until it is through, and say what was mended')
-    .addOption(wholeOption('--within <SECONDS>', 'with --wait: seconds that it may take', 1, 604_800).default(withinSecondsDefault))
+    .addOption(
+      wholeOption('--within <SECONDS>', 'with --wait: seconds that it may take', 1, 604_800).default(withinSecondsDefault)
+    )
     .addOption(timeoutOption())
   addConnectionOptions(command).action((flags: Flags) =>
     withCluster(terminal, flags, async cluster => {
@@ -41,10 +45,16 @@ export function define(command: Command, terminal: Terminal): void {
           text: figuresText(figures)
         }))
         const endMs = terminal.clock.now() + flags.within * 1_000
+        let movedMs = terminal.clock.now()
         try {
           while (figures.through < figures.pieces && !signal.aborted && terminal.clock.now() < endMs) {
             await new Promise<void>(resolve => void terminal.clock.after(lookMs, resolve))
+            const { through } = figures
             figures = work.figures(await describeWork(cluster, flags.timeout))
+            if (figures.through !== through) movedMs = terminal.clock.now()
+            if (figures.through === figures.pieces || terminal.clock.now() < movedMs + askAgainMs) continue
+            movedMs = terminal.clock.now()
+            await beginRepair(cluster, flags.timeout)
           }
         } finally {
           await progress.end()

@@ -1,8 +1,8 @@
 import type { Ref } from '../bus/bus.ts'
+import type { Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import type { VersionVector } from '../model/version-vector.ts'
 import type { KeyClasses } from './key-classes.ts'
-import type { VnodeReply } from './vnode-protocol.ts'
 
 /** What a vnode may be told about its Merkle trees. From the same host only; nodes are numbered as in `model/merkle-tree`. */
 export type TreeMessage =
@@ -10,18 +10,28 @@ export type TreeMessage =
    * The roots of all classes. Answered by `roots`, once the trees are built and follow `classes`; by `failed` (`overloaded`) where too
    * many wait. Whoever asks gives a budget and asks again: a tree of many keys takes its time.
    */
-  | { readonly kind: 'roots'; readonly classes: KeyClasses; readonly replyTo: Ref<VnodeReply> }
+  | { readonly kind: 'roots'; readonly classes: KeyClasses; readonly replyTo: Ref<TreeReply | TreeFailure> }
   /** The children of inner nodes. Answered by `nodes`, or `failed` (`unavailable`) where there is no such tree now. */
-  | { readonly kind: 'nodes'; readonly n: number; readonly nodes: readonly number[]; readonly replyTo: Ref<VnodeReply> }
+  | {
+      readonly kind: 'nodes'
+      readonly n: number
+      readonly nodes: readonly number[]
+      readonly replyTo: Ref<TreeReply | TreeFailure>
+    }
   /** The keys below these nodes. Answered by `listed`, or `failed`: `unavailable` as above, `overloaded` where they are too many. */
-  | { readonly kind: 'list'; readonly n: number; readonly nodes: readonly number[]; readonly replyTo: Ref<VnodeReply> }
+  | {
+      readonly kind: 'list'
+      readonly n: number
+      readonly nodes: readonly number[]
+      readonly replyTo: Ref<TreeReply | TreeFailure>
+    }
   /** Records of keys that were listed not long ago, by hash. Answered by `fetched`. */
   | {
       readonly kind: 'fetch'
       readonly n: number
       readonly hashes: readonly number[]
       readonly bytesMax: number
-      readonly replyTo: Ref<VnodeReply>
+      readonly replyTo: Ref<TreeReply | TreeFailure>
     }
   /** Records of a class in key order. Answered by `fetched`. */
   | {
@@ -29,11 +39,14 @@ export type TreeMessage =
       readonly n: number
       readonly classes: KeyClasses
       readonly after: Key | undefined
-      readonly replyTo: Ref<VnodeReply>
+      readonly replyTo: Ref<TreeReply | TreeFailure>
     }
   /** From itself: the next slice of a scan; the end of what was listed. */
   | { readonly kind: 'slice' }
   | { readonly kind: 'forget-listed' }
+
+/** As any of a vnode's answers. */
+export type TreeFailure = { readonly kind: 'failed'; readonly fault: Fault }
 
 export type TreeReply =
   | {
