@@ -1,6 +1,7 @@
 import type { Message, Ref, UndeliveredReason } from '../bus/bus.ts'
 import { type Fault, fault } from '../model/fault.ts'
 import type { ActorSpec, Context } from '../runtime/actor.ts'
+import type { IdTable } from '../runtime/id-table.ts'
 import type { Counter, Histogram } from '../runtime/metrics.ts'
 import type { BucketTable } from './bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
@@ -17,7 +18,7 @@ export interface CoordinatorState {
   /** undefined until the ring keeper has spoken. */
   ring: RingIndex | undefined
   buckets: BucketTable
-  readonly operations: Map<number, Operation>
+  readonly operations: IdTable<Operation>
   nextOperation: number
   readonly wheel: DeadlineWheel
   readonly recent: RecentWrites

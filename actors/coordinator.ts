@@ -1,6 +1,7 @@
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { limits } from '../model/limits.ts'
 import type { ActorSpec, Behaviour } from '../runtime/actor.ts'
+import { IdTable } from '../runtime/id-table.ts'
 import { durationBounds } from '../runtime/metrics.ts'
 import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
@@ -42,7 +43,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
     const state: CoordinatorState = {
       ring: undefined,
       buckets: {},
-      operations: new Map(),
+      operations: new IdTable(),
       nextOperation: 1,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
@@ -136,7 +137,9 @@ function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorC
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
   tellStanding(before, view, context)
   for (const host of view.hosts) {
-    if (host.name !== context.host && !isReachable(host)) giveUpOn(host.name, state, context)
+    // One that is only suspected may answer yet, and where nobody could stand in for it, it is waited for.
+    const mayAnswer = isReachable(host) || (host.state === 'suspect' && view.hosts.length <= view.replicas)
+    if (host.name !== context.host && !mayAnswer) giveUpOn(host.name, state, context)
   }
 }
 

@@ -175,9 +175,9 @@ export function takeAck(state: GossipState, gist: Gist, target: number, context:
   if (isDirect(heard) === before) return
   state.isViewStale = true
   publishSoon(state, context)
-  const host = probe.name
-  if (before) context.log.warn({ host }, 'a host lives, but this one cannot reach it by itself')
-  else context.log.info({ host }, 'a host is reached again')
+  const member = probe.name
+  if (before) context.log.warn({ member }, 'a host lives, but this one cannot reach it by itself')
+  else context.log.info({ member }, 'a host is reached again')
 }
 
 export function takeNack(state: GossipState, context: GossipContext): void {

@@ -100,7 +100,7 @@ export function suspect(state: GossipState, uid: number, accuser: number, contex
     context.after(leftMs, { kind: 'suspicion-over', uid, incarnation: suspicion.incarnation })
     return
   }
-  context.log.info({ host: member.name, uid, incarnation: member.incarnation, accuser }, 'a host is suspected to be down')
+  context.log.info({ member: member.name, uid, incarnation: member.incarnation, accuser }, 'a host is suspected to be down')
   setRow(state, withState(member, 'suspect'), state.members.row(uid)?.about, context, accuser)
 }
 
@@ -119,7 +119,7 @@ export function suspicionOver(state: GossipState, uid: number, incarnation: numb
     return
   }
   state.figures.downs.add()
-  context.log.warn({ host: member.name, uid, incarnation }, 'a host is down')
+  context.log.info({ member: member.name, uid, incarnation }, 'a host is down')
   setRow(state, withState(member, 'down'), state.members.row(uid)?.about, context)
 }
 

@@ -45,7 +45,9 @@ interface HandoffState {
   unheard: number
   readonly partitions: number[]
   /** Partition that is read now, and where; undefined: none is. */
-  reading: { readonly partition: number; after: Key | undefined; isAsked: boolean; askedMs: number } | undefined
+  reading:
+    | { readonly partition: number; after: Key | undefined; isAsked: boolean; askedMs: number; correlation: number }
+    | undefined
   waiting: Delivery[]
   readonly underWay: Map<number, Delivery>
   nextId: number
@@ -64,7 +66,6 @@ const pagePairs = 256
 /** So many failures in one run, and the target is not fit to be given anything. */
 const failuresMax = 128
 const listsCorrelation = 1
-const pageCorrelation = 2
 const deliveriesFrom = 16
 /** More than the replicas one hint may go to, since each answers under a number of its own. */
 const hostsPerHint = 64
@@ -118,7 +119,7 @@ export const handoffAgent: Behaviour<HandoffState, HandoffMessage, WorkArguments
       case 'stored':
         return arrived(state, context)
       case 'failed':
-        if (context.correlation === pageCorrelation) return end(state, true, context)
+        if (context.correlation === state.reading?.correlation) return end(state, true, context)
         return message.fault.code === 'overloaded' ? later(state, context) : failed(state, context)
       case 'go-on':
         context.after(lookMs, { kind: 'go-on' })
@@ -128,6 +129,7 @@ export const handoffAgent: Behaviour<HandoffState, HandoffMessage, WorkArguments
   },
 
   undelivered(state, reason: UndeliveredReason, context) {
+    if (context.correlation === state.reading?.correlation) return end(state, true, context)
     if (context.correlation >= deliveriesFrom) return reason === 'overloaded' ? later(state, context) : failed(state, context)
     if (context.correlation !== 0) end(state, true, context)
   },
@@ -209,7 +211,7 @@ function proceed(state: HandoffState, context: HandoffContext): void {
   if (reading === undefined) {
     const partition = state.partitions.pop()
     if (partition !== undefined) {
-      state.reading = { partition, after: undefined, isAsked: false, askedMs: 0 }
+      state.reading = { partition, after: undefined, isAsked: false, askedMs: 0, correlation: 0 }
       return proceed(state, context)
     }
     if (state.underWay.size === 0) end(state, state.figures.failed > 0, context)
@@ -217,7 +219,9 @@ function proceed(state: HandoffState, context: HandoffContext): void {
     reading.isAsked = true
     reading.askedMs = nowMs
     const { after, partition } = reading
-    const replyTo = context.replyRef<VnodeReply>(pageCorrelation)
+    // A number of its own for each question: an answer that comes twice must not pass for the next partition's.
+    reading.correlation = (state.nextId++ + deliveriesFrom) * hostsPerHint
+    const replyTo = context.replyRef<VnodeReply>(reading.correlation)
     tellOwn(state, partition, { kind: 'hints-page', target: state.target, after, pairsMax: pagePairs, replyTo }, context)
   }
 }
@@ -230,7 +234,7 @@ function tellOwn(state: HandoffState, partition: number, message: VnodeMessage, 
 
 function takePage(state: HandoffState, page: Extract<VnodeReply, { kind: 'hints' }>, context: HandoffContext): void {
   const { reading } = state
-  if (reading === undefined || !reading.isAsked) return
+  if (reading === undefined || !reading.isAsked || context.correlation !== reading.correlation) return
   for (const { key, siblings } of page.pairs) {
     const left = placesOf(state, reading.partition, key)
     if (left.length === 0) state.figures.failed++

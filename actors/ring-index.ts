@@ -1,4 +1,5 @@
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
+import { quorumOf } from '../model/quorum.ts'
 import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
 import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
@@ -100,8 +101,20 @@ export class RingIndex {
       if (host === undefined) throw new RangeError(`the ring names host ${index}, there are ${this.view.hosts.length}`)
       replicas.push(this.#replicaOf(host, partition, present.includes(index), isMoving && coming.includes(index)))
     }
-    return new PartitionReplicas(this, partition, replicas, present.length, isMoving ? coming.length : 0)
+    const hasOthers = this.view.hosts.length > replicas.length
+    const asked = hasOthers ? replicas : withSuspects(replicas, present.length)
+    return new PartitionReplicas(this, partition, asked, present.length, isMoving ? coming.length : 0)
   }
+}
+
+/**
+ * Where nobody could stand in and a majority of the owners seems away, those that are only suspected are asked all the same: a host
+ * whose system thread is being replaced is silent, and serves.
+ */
+function withSuspects(replicas: readonly Replica[], present: number): readonly Replica[] {
+  const reachable = replicas.filter(replica => replica.isPresent && replica.isReachable).length
+  if (reachable >= quorumOf(present)) return replicas
+  return replicas.map(replica => (replica.host.state === 'suspect' ? { ...replica, isReachable: true } : replica))
 }
 
 class PartitionReplicas implements ReplicaSet {

@@ -41,17 +41,20 @@ t.test('simulate --seeds: a summary of all runs', async t => {
   t.match(terminal.out, /^3 runs, \d+ events \(\d+\/s\), \d+ acknowledged writes, 0 runs with violations\n$/)
 })
 
-t.test('simulate: data is lost → what was violated, the last that was said about the key, how to run it again; exit 1', async t => {
-  const file = hopeless()
-  const terminal = new TestTerminal()
-  t.equal(await run(terminal, 'simulate', '--scenario', file), 1)
-  t.match(terminal.out, /I\d+, at [\d.]+ s: /)
-  t.match(terminal.err, new RegExp(`violations. The same again: carillon simulate --scenario ${file}`))
-  const json = new TestTerminal()
-  t.equal(await run(json, 'simulate', '--scenario', file, '--json'), 1)
-  const { violations } = JSON.parse(json.out) as { violations: { invariant: string; at_ms: number; text: string }[] }
-  t.match(violations[0], { invariant: /^I\d+$|^no actor crashes$/, at_ms: Number, text: String })
-})
+t.test(
+  'simulate: data is lost → what was violated, the last that was said about the key, how to run it again; exit 1',
+  async t => {
+    const file = hopeless()
+    const terminal = new TestTerminal()
+    t.equal(await run(terminal, 'simulate', '--scenario', file), 1)
+    t.match(terminal.out, /I\d+, at [\d.]+ s: /)
+    t.match(terminal.err, new RegExp(`violations. The same again: carillon simulate --scenario ${file}`))
+    const json = new TestTerminal()
+    t.equal(await run(json, 'simulate', '--scenario', file, '--json'), 1)
+    const { violations } = JSON.parse(json.out) as { violations: { invariant: string; at_ms: number; text: string }[] }
+    t.match(violations[0], { invariant: /^I\d+$|^no actor crashes$/, at_ms: Number, text: String })
+  }
+)
 
 t.test('simulate --trace: every message and fault of the run, in order of time', async t => {
   const file = join(folder, 'trace.txt')
