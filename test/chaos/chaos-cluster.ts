@@ -112,8 +112,11 @@ export class ChaosCluster {
   /** The power of these hosts fails, at one moment; they are down afterwards, with what their disks had. */
   async losePower(numbers: readonly number[]): Promise<void> {
     const disks = numbers.map(number => this.disks[number - 1]!)
+    // The machine stops with its disk: a flush that the aborted journal lets through must not be told to anybody.
+    for (const number of numbers) this.host(number).freeze('host')
     await cutPower(disks)
     await Promise.all(numbers.map(number => this.host(number).down('SIGKILL')))
+    for (const number of numbers) this.host(number).thaw()
     for (const disk of disks) {
       await disk.unmount()
       await disk.mount()

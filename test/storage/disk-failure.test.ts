@@ -105,7 +105,7 @@ void t.test('a failed write is cut off the log; what gathered behind it is refus
   t.same(held(await harness.open()), { a: 'old', b: 'new' })
 })
 
-for (const operation of ['open', 'write', 'rename', 'fdatasync'] as const) {
+for (const operation of ['open', 'write', 'rename', 'fsync'] as const) {
   void t.test(`a new segment whose ${operation} fails refuses its writes; the next one is tried afresh`, async t => {
     const harness = new LmdbHarness({ segmentBytes: 1_000, sealAfterMs: 60_000, lazyFlushMs: 20 })
     t.teardown(() => harness.end())

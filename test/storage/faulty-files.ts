@@ -21,6 +21,7 @@ export class FaultyFiles implements FileOperations {
     this.#run('open', back => diskOperations.open(path, flags, back), done)
   readonly fdatasync: FileOperations['fdatasync'] = (fd, done) =>
     this.#run('fdatasync', back => diskOperations.fdatasync(fd, back), done)
+  readonly fsync: FileOperations['fsync'] = (fd, done) => this.#run('fsync', back => diskOperations.fsync(fd, back), done)
   readonly ftruncate: FileOperations['ftruncate'] = (fd, length, done) =>
     this.#run('ftruncate', back => diskOperations.ftruncate(fd, length, back), done)
   readonly rename: FileOperations['rename'] = (from, to, done) =>
