@@ -1,7 +1,8 @@
 /*
  * How soon is a dead host noticed, how often a live one by mistake, and what does it cost? The gossip agents of whole clusters on
  * virtual time; bytes are those that the bus would send.
- *   node build/bench/membership.js [--hosts 10,100,1000] [--seconds 60] [--seed 1] [--json]
+ *   node build/bench/membership.js [--hosts 10,100,1000] [--seconds 60] [--seed 1] [--quick] [--json]
+ * --quick: one death, no partition, no restart of all; for large clusters
  */
 import { MembershipCluster } from '../simulation/membership-cluster.ts'
 
@@ -13,8 +14,9 @@ function option(name: string, otherwise: string): string {
 const sizes = option('hosts', '10,100,1000').split(',').map(Number)
 const seconds = Number(option('seconds', '60'))
 const seed = Number(option('seed', '1'))
+const isQuick = process.argv.includes('--quick')
 const asJson = process.argv.includes('--json')
-const victims = 5
+const victims = isQuick ? 1 : 5
 const losses = [0.01, 0.05, 0.1]
 const weather = { delayMinMs: 0.2, delayMaxMs: 5, reordering: 0.1 }
 
@@ -94,6 +96,15 @@ function death(cluster: MembershipCluster, victim: string): Death {
   return { firstS, allS, downS, backS: secondsUntil(cluster, () => cluster.isConverged(), 120) }
 }
 
+/** Halves are parted for a minute. */
+function healing(cluster: MembershipCluster, hosts: number): number {
+  const half = Math.floor(hosts / 2)
+  cluster.network.partition([cluster.names.slice(0, half), cluster.names.slice(half)])
+  cluster.run(60_000)
+  cluster.network.heal()
+  return secondsUntil(cluster, () => cluster.isConverged(), 300)
+}
+
 function measure(hosts: number): Row {
   const cluster = startedCluster(hosts, 0)
   const before = bytesOut(cluster)
@@ -101,14 +112,10 @@ function measure(hosts: number): Row {
   const rates = bytesOut(cluster).map((bytes, index) => (bytes - (before[index] as number)) / seconds)
   const deaths = Array.from({ length: victims }, (_, index) => death(cluster, `h${index + 2}`))
   const mean = (of: (one: Death) => number): number => deaths.reduce((sum, one) => sum + of(one), 0) / deaths.length
-  const half = Math.floor(hosts / 2)
-  cluster.network.partition([cluster.names.slice(0, half), cluster.names.slice(half)])
-  cluster.run(60_000)
-  cluster.network.heal()
-  const healS = secondsUntil(cluster, () => cluster.isConverged(), 300)
+  const healS = isQuick ? Number.NaN : healing(cluster, hosts)
   return {
     hosts,
-    restartS: restart(cluster),
+    restartS: isQuick ? Number.NaN : restart(cluster),
     bytesPerHostS: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
     bytesWorstHostS: Math.max(...rates),
     firstS: mean(one => one.firstS),

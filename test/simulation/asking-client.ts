@@ -1,4 +1,4 @@
-import type { CoordinatorMessage, QuorumOptions, StoreReply } from '../../actors/coordinator-protocol.ts'
+import type { CoordinatorMessage, PutRequest, QuorumOptions, StoreReply } from '../../actors/coordinator-protocol.ts'
 import { vnodeNameOf } from '../../actors/ring-view.ts'
 import type { VnodeMessage, VnodeReply } from '../../actors/vnode-protocol.ts'
 import type { WorkMessage, WorkReply } from '../../actors/work-protocol.ts'
@@ -64,7 +64,14 @@ export class AskingClient {
     cluster.client('tester', this.#box).start(tree)
   }
 
-  put(host: string, key: Key, value: string, seen?: CausalContext, options: QuorumOptions = {}): StoreReply | undefined {
+  put(
+    host: string,
+    key: Key,
+    value: string,
+    seen?: CausalContext,
+    options: QuorumOptions = {},
+    condition: Partial<Pick<PutRequest, 'mode' | 'ifMatch'>> = {}
+  ): StoreReply | undefined {
     return this.#coordinator(host, key, replyTo => ({
       kind: 'put',
       key,
@@ -76,6 +83,7 @@ export class AskingClient {
       ttlSeconds: 0,
       options,
       hops: 0,
+      ...condition,
       replyTo
     }))
   }

