@@ -86,23 +86,29 @@ export class HintLedger {
       this.#counters?.superseded.add()
       return
     }
-    this.#pending++
-    hints.pending.set(target, (hints.pending.get(target) ?? 0) + 1)
-    hints.targets.add(target)
+    this.#count(hints, target, 1)
   }
 
   /** A hint arrived where it belongs, and is erased. */
   delivered(hints: PartitionHints, target: number): void {
     this.#delivered++
     this.#counters?.delivered.add()
-    this.#pending--
-    const left = (hints.pending.get(target) ?? 0) - 1
-    if (left > 0) {
-      hints.pending.set(target, left)
-    } else {
-      hints.pending.delete(target)
-      if (hints.unsettled === 0) hints.targets.delete(target)
-    }
+    this.#count(hints, target, -1)
+  }
+
+  /** A write or an erasure is through, whatever came of it; to be told after what did. */
+  settled(hints: PartitionHints): void {
+    hints.unsettled--
+    if (hints.unsettled > 0 || hints.targets.size === hints.pending.size) return
+    for (const target of hints.targets) if (!hints.pending.has(target)) hints.targets.delete(target)
+  }
+
+  /** Below zero for a while where a hint is erased sooner than it is flushed: an erasure waits for no flush. */
+  #count(hints: PartitionHints, target: number, by: number): void {
+    this.#pending += by
+    const pending = (hints.pending.get(target) ?? 0) + by
+    if (pending === 0) hints.pending.delete(target)
+    else hints.pending.set(target, pending)
   }
 
   get figures(): HintFigures {
@@ -111,9 +117,8 @@ export class HintLedger {
 
   /** What waits, by partition and target. */
   *pending(): Generator<{ readonly partition: number; readonly target: number; readonly pending: number }> {
-    if (this.#pending === 0) return
     for (const [partition, hints] of this.#partitions) {
-      for (const [target, pending] of hints.pending) yield { partition, target, pending }
+      for (const [target, pending] of hints.pending) if (pending > 0) yield { partition, target, pending }
     }
   }
 

@@ -18,6 +18,16 @@ import {
   slotsMax,
   timeoutFault
 } from './coordinator-state.ts'
+import {
+  freeFallback,
+  hasStandIn,
+  mintingSlot,
+  noStandIns,
+  ownerSlotOf,
+  replicaAt,
+  type StandIn,
+  targetOf
+} from './put-stand-ins.ts'
 import type { Replica, ReplicaSet } from './ring-index.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 
@@ -49,15 +59,6 @@ export interface PutPlan {
 }
 
 type SlotState = 'idle' | 'asked' | 'stored' | 'failed'
-
-/** A host that keeps a hint for an owner: its slot comes behind those of the owners. */
-interface StandIn {
-  readonly replica: Replica
-  /** Slot of the owner. */
-  readonly target: number
-}
-
-const noStandIns: readonly StandIn[] = Object.freeze([])
 
 /**
  * A write: this host's vnode mints the dot, the other owners get the result in the same turn, and the client hears when W have it.
@@ -107,7 +108,7 @@ export class PutOperation implements Operation {
   start(state: CoordinatorState, context: CoordinatorContext): void {
     if (this.#verdict() === 'unmet') return this.#conclude(state, context)
     const plan = this.#plan
-    const slot = this.#minting()
+    const slot = mintingSlot(plan.set, this.#standIns)
     const replica = this.#replicaAt(slot)
     if (replica === undefined) throw new RangeError('a host that holds no replica cannot mint')
     this.#slots[slot] = 'asked'
@@ -125,7 +126,7 @@ export class PutOperation implements Operation {
         expiresMs: plan.expiresMs,
         resolver: plan.resolver,
         durability: plan.durability,
-        standIn: replica.isFallback ? this.#targetOf(slot) : undefined,
+        standIn: replica.isFallback ? targetOf(plan.set, this.#standIns, slot) : undefined,
         replyTo: context.replyRef<VnodeReply>(correlationOf(this.id, slot))
       },
       budgetOf(this, context)
@@ -171,7 +172,7 @@ export class PutOperation implements Operation {
   overdue(_state: CoordinatorState, context: CoordinatorContext): void {
     if (this.#isAnswered || this.#siblings === undefined) return
     for (const [slot, replica] of this.#plan.set.replicas.entries()) {
-      if (this.#slots[slot] === 'asked' && !replica.isSelf && !this.#hasStandIn(slot)) this.#standInFor(slot, context)
+      if (this.#slots[slot] === 'asked' && !replica.isSelf && !hasStandIn(this.#standIns, slot)) this.#standInFor(slot, context)
     }
   }
 
@@ -193,43 +194,25 @@ export class PutOperation implements Operation {
   }
 
   #replicaAt(slot: number): Replica | undefined {
-    const { replicas } = this.#plan.set
-    return slot < replicas.length ? replicas[slot] : this.#standIns[slot - replicas.length]?.replica
+    return replicaAt(this.#plan.set, this.#standIns, slot)
   }
 
-  /** Slot of the owner that the host in `slot` is, or stands in for. */
-  #ownerSlotOf(slot: number): number {
-    return this.#standIns[slot - this.#plan.set.replicas.length]?.target ?? slot
-  }
-
-  /** Uid of the host for which the one in `slot` keeps a hint. */
-  #targetOf(slot: number): number {
-    const { host } = this.#plan.set.replicas[this.#ownerSlotOf(slot)] as Replica
-    return host.uid
-  }
-
-  /** This host as an owner, else as a stand-in. */
-  #minting(): number {
-    const { replicas, selfSlot } = this.#plan.set
-    if (replicas[selfSlot]?.isPresent === true) return selfSlot
-    return replicas.length + this.#standIns.findIndex(standIn => standIn.replica.isSelf)
-  }
-
-  #hasStandIn(slot: number): boolean {
-    return this.#standIns.some(standIn => standIn.target === slot)
+  #ownerOf(slot: number): Replica | undefined {
+    const { set } = this.#plan
+    return set.replicas[ownerSlotOf(set, this.#standIns, slot)]
   }
 
   /** The next healthy host for the owner in `target`. @returns its slot; −1: there is none left */
   #reserve(target: number, preferred?: Replica): number {
-    const { fallbacks, replicas } = this.#plan.set
+    const { set } = this.#plan
     if (this.#slots.length >= slotsMax) return -1
-    const replica = preferred ?? fallbacks.find(candidate => !this.#standIns.some(standIn => standIn.replica === candidate))
+    const replica = preferred ?? freeFallback(set, this.#standIns)
     if (replica === undefined) return -1
     this.#standIns = [...this.#standIns, { replica, target }]
     this.#slots.push('idle')
     if (this.#plan.isSloppy) {
       this.#present.askedAnother(false)
-      if (replicas[target]?.isFuture === true) this.#future?.askedAnother(false)
+      if (set.replicas[target]?.isFuture === true) this.#future?.askedAnother(false)
     }
     return this.#slots.length - 1
   }
@@ -237,7 +220,7 @@ export class PutOperation implements Operation {
   /** The host in `slot` does not take it: a hint for the owner that it is, or stands in for, goes to the next one. */
   #standInFor(slot: number, context: CoordinatorContext): void {
     const { set } = this.#plan
-    const target = this.#ownerSlotOf(slot)
+    const target = ownerSlotOf(set, this.#standIns, slot)
     if (!set.mayFallBack || this.#siblings === undefined || set.replicas[target]?.isPresent !== true) return
     const standIn = this.#reserve(target)
     if (standIn >= 0) this.#give(standIn, this.#siblings, context)
@@ -248,8 +231,8 @@ export class PutOperation implements Operation {
     const { set, key, resolver, durability } = this.#plan
     if (!set.mayFallBack || this.#siblings === undefined) return
     for (const [slot, owner] of set.replicas.entries()) {
-      if (this.#slots[slot] !== 'asked' || !owner.isPresent || owner.isSelf || this.#hasStandIn(slot)) continue
-      const fallback = set.fallbacks.find(replica => !this.#standIns.some(standIn => standIn.replica === replica))
+      if (this.#slots[slot] !== 'asked' || !owner.isPresent || owner.isSelf || hasStandIn(this.#standIns, slot)) continue
+      const fallback = freeFallback(set, this.#standIns)
       if (fallback === undefined) return
       this.#standIns = [...this.#standIns, { replica: fallback, target: slot }]
       const replyTo = context.replyRef<VnodeReply>(0)
@@ -279,7 +262,7 @@ export class PutOperation implements Operation {
 
   #acknowledge(slot: number, isFlushed: boolean): void {
     if (!this.#counts(slot)) return
-    const owner = this.#plan.set.replicas[this.#ownerSlotOf(slot)]
+    const owner = this.#ownerOf(slot)
     if (owner?.isPresent === true) this.#present.acknowledged(this.#isPrimary(slot), isFlushed)
     if (owner?.isFuture === true) this.#future?.acknowledged(this.#isPrimary(slot), isFlushed)
   }
@@ -287,7 +270,7 @@ export class PutOperation implements Operation {
   #fail(slot: number): void {
     this.#slots[slot] = 'failed'
     if (!this.#counts(slot)) return
-    const owner = this.#plan.set.replicas[this.#ownerSlotOf(slot)]
+    const owner = this.#ownerOf(slot)
     if (owner?.isPresent === true) this.#present.failed(this.#isPrimary(slot))
     if (owner?.isFuture === true) this.#future?.failed(this.#isPrimary(slot))
   }
@@ -305,13 +288,13 @@ export class PutOperation implements Operation {
   }
 
   #give(slot: number, siblings: Uint8Array, context: CoordinatorContext): void {
-    const { key, resolver, durability } = this.#plan
+    const { key, resolver, durability, set } = this.#plan
     const replica = this.#replicaAt(slot)
     if (replica === undefined) return
     this.#slots[slot] = 'asked'
     const replyTo = context.replyRef<VnodeReply>(correlationOf(this.id, slot))
     const message: VnodeMessage = replica.isFallback
-      ? { kind: 'hint', target: this.#targetOf(slot), key, siblings, resolver, durability, replyTo }
+      ? { kind: 'hint', target: targetOf(set, this.#standIns, slot), key, siblings, resolver, durability, replyTo }
       : { kind: 'replicate', key, siblings, resolver, durability, replyTo }
     context.send(replica.vnode, message, budgetOf(this, context))
   }

@@ -270,9 +270,9 @@ class HintKept implements Completion {
   }
 
   settled(why: Fault | undefined): void {
-    this.#hints.unsettled--
+    if (why === undefined) this.#ledger.kept(this.#hints, this.#target, this.#replaces)
+    this.#ledger.settled(this.#hints)
     if (why === undefined) {
-      this.#ledger.kept(this.#hints, this.#target, this.#replaces)
       this.#context.send<VnodeReply>(this.#to, { kind: 'stored', durability: this.#durability })
     } else {
       // It may have been one that this host minted, and that others have.
@@ -296,8 +296,9 @@ class HintErased implements Completion {
   }
 
   settled(why: Fault | undefined): void {
-    this.#hints.unsettled--
-    if (why === undefined) return this.#ledger.delivered(this.#hints, this.#target)
+    if (why === undefined) this.#ledger.delivered(this.#hints, this.#target)
+    this.#ledger.settled(this.#hints)
+    if (why === undefined) return
     // It is still there, and will be delivered once more.
     this.#context.log.warn(
       { target: this.#target, code: why.code },

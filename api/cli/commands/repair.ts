@@ -22,7 +22,7 @@ const withinSecondsDefault = 3_600
 export function define(command: Command, terminal: Terminal): void {
   command
     .description(
-      'Let every host compare its replicas with the others’ now, mend what differs, and deliver what it keeps for them. The hosts do so by themselves, too: about once a minute.'
+      'Let every host compare its replicas with the others’ now, mend what differs, and deliver what it keeps for them. The hosts do so by themselves, too: every 15 to 25 s.'
     )
     .option('--wait', 'stay until it is through, and say what was mended')
     .addOption(
