@@ -1,6 +1,6 @@
 import type { PutRequest, Refused } from '../../actors/coordinator-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
-import { fault } from '../../model/fault.ts'
+import { fault, type FaultCode } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { IdTable } from '../../runtime/id-table.ts'
@@ -15,6 +15,7 @@ import type { StaleRing } from './stale-ring.ts'
 const setbacksMax = 4
 /** Of these, refusals by a coordinator: who is overloaded is not helped by more requests. */
 const refusalsMax = 2
+const troublesOfOneHost: readonly FaultCode[] = ['storage_full', 'storage_failed', 'corrupt_record']
 /** First wait before the next attempt, doubled each time, at random between half of it and all. */
 const retryDelayMs = 8
 /** A coordinator that has not answered within this share of the timeout is slow. */
@@ -80,7 +81,10 @@ export class Attempts {
     const overloaded = why.code === 'overloaded' && why.outcome !== 'indeterminate'
     // The coordinator knows no ring yet, or another one than the owner.
     const unavailable = why.code === 'unavailable' && why.outcome === 'refused'
-    if (request.to === undefined && request.setbacks < refusalsMax && (overloaded || unavailable)) {
+    // Its own disk does not take it, or has it damaged: another owner's may.
+    const isOfThatHost = why.outcome === 'refused' && troublesOfOneHost.includes(why.code)
+    if (isOfThatHost) request.coordinator?.penalise(this.#clock.now())
+    if (request.to === undefined && request.setbacks < refusalsMax && (overloaded || unavailable || isOfThatHost)) {
       this.#again(request, overloaded ? 'overloaded' : 'unavailable', why.detail)
     } else {
       this.fail(request, errorOf(why))

@@ -125,6 +125,25 @@ t.test('store core: a put that came back undelivered is sent again, one refused 
   await core.close()
 })
 
+t.test(
+  'store core: a put that an owner’s own disk refuses goes to another owner; where all refuse, the client hears why',
+  async t => {
+    const full = { kind: 'refused', fault: fault('storage_full', 'no room', { outcome: 'refused' }), epoch: view.epoch } as const
+    let calls = 0
+    const one = new Coordinators(hosts, () => (++calls === 1 ? full : written))
+    const core = one.core({ view })
+    await one.settle(core.put(putOf(key), {}, 1_000))
+    t.equal(new Set(one.seen.map(each => each.at)).size, 2)
+    await core.close()
+
+    const all = new Coordinators(hosts, () => full)
+    const other = all.core({ view })
+    t.match(await all.settle(rejection(other.put(putOf(key), {}, 1_000))), { code: 'storage_full', outcome: 'refused' })
+    t.equal(new Set(all.seen.map(each => each.at)).size, 3)
+    await other.close()
+  }
+)
+
 t.test('store core: a put that arrived after its deadline was surely not stored', async t => {
   const cluster = new Coordinators(hosts, () => cluster.undelivered('expired'))
   const core = cluster.core({ view })
