@@ -2,7 +2,7 @@ import * as contexts from './causal-context.ts'
 import type { CausalContext } from './causal-context.ts'
 import type { Key } from './key.ts'
 import { type Sibling, type Siblings, write } from './siblings.ts'
-import { epochOf, type VnodeId } from './version-vector.ts'
+import { epochOf, standInEpochs, type VnodeId } from './version-vector.ts'
 
 /**
  * Where a fallback keeps a hint: `NUL h`, the uid of the host that shall have it as 8 hex digits, then the user's key.
@@ -35,8 +35,6 @@ export function targetOfHint(hintKey: Key): number {
 export function keyOfHint(hintKey: Key): Key {
   return hintKey.slice(hintsBegin.length + targetDigits) as Key
 }
-
-const standInEpochs = 0x8_0000
 
 /**
  * The id under which a host mints while it stands in for the owners of a key, beside its own `vnode`. It has to be another one: as an

@@ -18,6 +18,11 @@ export interface Dot {
 export type Relation = 'equal' | 'before' | 'after' | 'concurrent'
 
 const epochs = 0x10_0000
+/**
+ * Epochs that a host takes for itself lie below; from here on they are those of its stand-ins (`standInIdOf`). One that ran on past it would
+ * mint with ids that have minted before.
+ */
+export const standInEpochs = 2 ** 19
 
 /**
  * @param uid the host's, 0 ≤ uid < 2^32

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { vnodeIdOf } from '../model/version-vector.ts'
+import { standInEpochs, vnodeIdOf } from '../model/version-vector.ts'
 import type { Epoch } from './dot-clock.ts'
 import { replaceFile } from './durable-file.ts'
 
@@ -86,7 +86,7 @@ export class HostIdentity {
   /**
    * The epoch for a data thread that begins; ask again for each thread that replaces one that died.
    * On return it is on the disk that the epoch is used.
-   * @throws {RangeError} all 2^20 epochs of this uid are used up
+   * @throws {RangeError} all 2^19 epochs of this uid are used up: the upper half of them is for stand-ins
    */
   takeEpoch(thread: number): Epoch {
     const resumed = this.#resumable.get(thread)
@@ -96,6 +96,8 @@ export class HostIdentity {
       return { vnode: vnodeIdOf(this.uid, resumed.epoch), counter: resumed.counter }
     }
     const epoch = this.#file.nextEpoch
+    if (epoch >= standInEpochs)
+      throw new RangeError(`all ${standInEpochs} epochs of this host are used up: let it join anew with an empty directory`)
     const vnode = vnodeIdOf(this.uid, epoch)
     this.#write({ ...this.#file, nextEpoch: epoch + 1 })
     this.#current.set(thread, epoch)

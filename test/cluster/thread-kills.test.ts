@@ -60,7 +60,8 @@ t.test(
       const sinceMs = performance.now()
       const host = cluster.hosts[Math.floor(Math.random() * cluster.hosts.length)]!
       const thread = threads[Math.floor(Math.random() * threads.length)]!
-      const before = await restartsOf(host.httpPort, thread)
+      let before = -1
+      await until(`${thread} of ${host.name} runs`, async () => (before = await restartsOf(host.httpPort, thread)) >= 0)
       inject(cluster, host.name, thread, { kind: 'exit' })
       killed.set(thread, (killed.get(thread) ?? 0) + 1)
       // One at a time: where the machine is too slow to start a thread within a second, the next one lives a little longer.
@@ -78,6 +79,7 @@ t.test(
         `away for ${Math.round(awayMs.toSorted((x, y) => x - y)[awayMs.length >> 1]!)} ms, ${Math.round(Math.max(...awayMs))} ms at most`
     )
     for (const example of ledger.examples) t.comment(example)
+    t.ok(awayMs.length >= 2, `${awayMs.length} threads ended and were replaced`)
     t.ok(ledger.operations > seconds * 20, `${ledger.operations} operations`)
     t.ok(share <= errorShareMax, `${(share * 100).toFixed(3)} % of the operations failed`)
     const store = await connect({ servers: cluster.servers })

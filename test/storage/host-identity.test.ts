@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { uidOf, epochOf } from '../../model/version-vector.ts'
+import { epochOf, standInEpochs, uidOf } from '../../model/version-vector.ts'
 import { DirectoryLock } from '../../storage/directory-lock.ts'
 import { CountingDotClock } from '../../storage/dot-clock.ts'
 import { closeIdentity, openIdentity, type IdentityOptions } from '../../storage/host-identity.ts'
@@ -110,6 +110,17 @@ void t.test('a directory of another host, another cluster, or with an unreadable
     writeFileSync(join(directory, 'identity.json'), content)
     t.throws(() => openIdentity(optionsIn(directory)), /identity.json (cannot be read|is no identity)/, content)
   }
+})
+
+void t.test('I6: the epochs end where those of stand-ins begin: no id is both', async t => {
+  const directory = newDirectory(t)
+  openIdentity(optionsIn(directory)).takeEpoch(0)
+  const file = join(directory, 'identity.json')
+  const written = JSON.parse(readFileSync(file, 'utf8')) as object
+  writeFileSync(file, JSON.stringify({ ...written, nextEpoch: standInEpochs - 1 }))
+  const host = openIdentity(optionsIn(directory))
+  t.equal(epochOf(host.takeEpoch(0).vnode), standInEpochs - 1)
+  t.throws(() => host.takeEpoch(0), { name: 'RangeError', message: /used up/ })
 })
 
 void t.test('a data directory is held by one live process', async t => {
