@@ -12,9 +12,9 @@ import { ReplyTimes } from './reply-times.ts'
 import { serve } from './request-service.ts'
 import { RingIndex } from './ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
-import { dataThreadOf, isReachable, type RingView, vnodeNameOf } from './ring-view.ts'
+import { dataThreadOf, isReachable, type RingView } from './ring-view.ts'
+import { wholenessOf } from './wholeness.ts'
 import type { StoreResources } from './store-resources.ts'
-import type { VnodeMessage } from './vnode-protocol.ts'
 import type { WorkMessage } from './work-protocol.ts'
 
 export interface CoordinatorArguments {
@@ -134,8 +134,9 @@ function subscribe(state: CoordinatorState, context: CoordinatorContext): void {
 function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
   const before = state.ring?.view
   state.ring = new RingIndex(view, context.host)
+  // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
+  wholenessOf(context.resources.store).isWhole = view.hosts.every(host => host.name !== context.host || host.state !== 'joining')
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
-  tellStanding(before, view, context)
   for (const host of view.hosts) {
     // One that is only suspected may answer yet, and where nobody could stand in for it, it is waited for.
     const mayAnswer = isReachable(host) || (host.state === 'suspect' && view.hosts.length <= view.replicas)
@@ -150,20 +151,6 @@ function startVnodes(state: CoordinatorState, view: RingView, context: Coordinat
   for (let partition = 0; partition < view.partitions; partition++) {
     if (threadAddressOf(context.host, dataThreadOf(self, partition)) === context.thread)
       context.startChild('vnodes', state.vnodeSpec(partition))
-  }
-}
-
-/** A host that joins, or has lost its disk, must not answer reads until it has its data, whoever takes it for one that has. */
-function tellStanding(before: RingView | undefined, view: RingView, context: CoordinatorContext): void {
-  const self = view.hosts.find(host => host.name === context.host)
-  const was = before?.partitions === view.partitions ? before.hosts.find(host => host.name === context.host) : undefined
-  const isWhole = self?.state !== 'joining'
-  if (self === undefined || isWhole === (was?.state !== 'joining')) return
-  for (let partition = 0; partition < view.partitions; partition++) {
-    const thread = threadAddressOf(context.host, dataThreadOf(self, partition))
-    if (thread !== context.thread) continue
-    const vnode: Ref<VnodeMessage> = { address: addressOf(thread, vnodeNameOf(partition)), correlation: 0, incarnation: 0 }
-    context.signal(vnode, { kind: 'stand', isWhole })
   }
 }
 

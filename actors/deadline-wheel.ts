@@ -5,21 +5,24 @@
  */
 export class DeadlineWheel {
   readonly slotMs: number
-  readonly #slots: number[][]
+  /** Each is made when it is first needed. */
+  readonly #slots: (number[] | undefined)[]
   #lastSlot = -1
 
   /** @param slotMs how exact it is @param spanMs the furthest deadline; later ones are looked at after this time and added again */
   constructor(slotMs: number, spanMs: number) {
     this.slotMs = slotMs
-    this.#slots = Array.from({ length: Math.ceil(spanMs / slotMs) + 2 }, () => [])
+    this.#slots = new Array<number[] | undefined>(Math.ceil(spanMs / slotMs) + 2).fill(undefined)
   }
 
   add(id: number, atMs: number, nowMs: number): void {
     const now = Math.floor(nowMs / this.slotMs)
     if (this.#lastSlot < 0) this.#lastSlot = now - 1
     const wanted = Math.ceil(atMs / this.slotMs)
-    const slot = Math.min(Math.max(wanted, this.#lastSlot + 1), this.#lastSlot + this.#slots.length - 1)
-    this.#slots[slot % this.#slots.length]?.push(id)
+    const slot = Math.min(Math.max(wanted, this.#lastSlot + 1), this.#lastSlot + this.#slots.length - 1) % this.#slots.length
+    const waiting = this.#slots[slot]
+    if (waiting === undefined) this.#slots[slot] = [id]
+    else waiting.push(id)
   }
 
   /** What is due by now; each id once for each time it was added. */

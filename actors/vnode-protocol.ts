@@ -45,8 +45,6 @@ export type VnodeMessage =
       readonly floor?: VersionVector | undefined
       readonly replyTo: Ref<VnodeReply>
     }
-  /** From the coordinator of the same thread: whether this host has the data that it owns. Reads are refused until it has. */
-  | { readonly kind: 'stand'; readonly isWhole: boolean }
   /** What is here? Answered by `record`. */
   | { readonly kind: 'read'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
   /** Is it what I have? Answered by `same`, or by `record` where it is not. `digest` 0: I have nothing; −1: send it in any case. */

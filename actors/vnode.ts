@@ -11,6 +11,7 @@ import { type Completion, CorruptRecord, type Durability } from '../storage/stor
 import type { StoreResources } from './store-resources.ts'
 import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 import { mergedBytes } from './merged-bytes.ts'
+import { type Wholeness, wholenessOf } from './wholeness.ts'
 import { VnodeFloors } from './vnode-floor.ts'
 import { VnodeHints } from './vnode-hints.ts'
 import { VnodeRepair } from './vnode-repair.ts'
@@ -29,8 +30,7 @@ interface VnodeState {
   /** To be told of every write of a user's key. */
   readonly tree: VnodeTree
   readonly hints: VnodeHints
-  /** This host has what it owns; else what it lacks must not be taken for what is not there. */
-  isWhole: boolean
+  readonly wholeness: Wholeness
   writes: number
   reads: number
 }
@@ -64,7 +64,7 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
       hints: new VnodeHints(partition, context),
       repair: new VnodeRepair(partition, tree, context),
       floors: new VnodeFloors(partition, tree, context),
-      isWhole: true,
+      wholeness: wholenessOf(context.resources.store),
       writes: 0,
       reads: 0
     }
@@ -77,15 +77,12 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
           return mint(state, message, context)
         case 'replicate':
           return replicate(state, message, context)
-        case 'stand':
-          state.isWhole = message.isWhole
-          return
         case 'read':
-          if (!state.isWhole) return refusePartial(message, context)
+          if (!state.wholeness.isWhole) return refusePartial(message, context)
           state.reads++
           return context.send(message.replyTo, recordOf(state, message.key, readMerged(state, message.key, context)))
         case 'compare':
-          if (!state.isWhole) return refusePartial(message, context)
+          if (!state.wholeness.isWhole) return refusePartial(message, context)
           return compare(state, message, context)
         case 'scan':
           return scan(state, message, context)

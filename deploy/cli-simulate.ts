@@ -18,10 +18,12 @@ interface Flags {
   readonly seed?: number
   readonly seeds?: readonly [number, number]
   readonly runs?: number
-  readonly hosts: number
+  /** From, to. */
+  readonly hosts: readonly [number, number]
   readonly minutes: number
   readonly clients: number
   readonly operations?: number
+  readonly pause?: number
   readonly faults: readonly FaultKind[]
   readonly workload: readonly WorkloadName[]
   readonly threads: number
@@ -35,6 +37,7 @@ const seedMax = Number.MAX_SAFE_INTEGER
 const seedDrawn = 1_000_000_000
 const hostsMax = 32
 const clientsMax = 64
+const pauseMsMax = 3_600_000
 const minutesMax = 10_000
 const runsMax = 10_000_000
 const failuresShown = 10
@@ -47,7 +50,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(wholeOption('--seed <SEED>', 'the run to do (default: one by chance, which is printed)', 0, seedMax))
     .addOption(new Option('--seeds <FROM..TO>', 'many runs, one for each of these seeds').argParser(rangeOf))
     .addOption(wholeOption('--runs <N>', 'many runs, from --seed on', 1, runsMax))
-    .addOption(wholeOption('--hosts <N>', 'hosts at first', 1, hostsMax).default(5))
+    .addOption(new Option('--hosts <N>', 'hosts at first; 3..7: by the seed').default([5, 5], '5').argParser(hostsOf))
     .addOption(
       new Option('--minutes <M>', 'of virtual time, for clients and faults; then the cluster is healed and checked')
         .default(5)
@@ -55,6 +58,7 @@ export function define(command: Command, terminal: Terminal): void {
     )
     .addOption(wholeOption('--clients <N>', 'clients, each with one operation at a time', 1, clientsMax).default(6))
     .addOption(wholeOption('--operations <N>', 'operations of each client at most (default: as many as fit)', 1, seedMax))
+    .addOption(wholeOption('--pause <MS>', 'of a client between two operations, in the mean (default: 60)', 1, pauseMsMax))
     .addOption(
       new Option('--faults <KINDS>', `all, none, or of ${faultKinds.join(', ')}, separated by commas`)
         .default(faultKinds, 'all')
@@ -142,10 +146,11 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
 }
 
 function optionsOf(flags: Flags, seed: number): ScenarioOptions {
-  const { hosts, minutes, clients, operations, faults, workload } = flags
+  const { minutes, clients, operations, pause, faults, workload } = flags
   return {
-    ...{ seed, hosts, minutes, clients, faults, workloads: workload },
-    ...(operations === undefined ? {} : { operationsMax: operations })
+    ...{ seed, hosts: hostsBy(seed, flags), minutes, clients, faults, workloads: workload },
+    ...(operations === undefined ? {} : { operationsMax: operations }),
+    ...(pause === undefined ? {} : { pauseMs: pause })
   }
 }
 
@@ -153,11 +158,17 @@ function* scenariosOf(flags: Flags, from: number, to: number): Generator<Scenari
   for (let seed = from; seed <= to; seed++) yield optionsOf(flags, seed)
 }
 
+function hostsBy(seed: number, { hosts: [from, to] }: Flags): number {
+  return from + (seed % (to - from + 1))
+}
+
 /** The command that does the run again. */
-function replayOf(seed: number, { hosts, minutes, clients, operations, faults, workload }: Flags): string {
-  const words = ['carillon', 'simulate', '--seed', `${seed}`, '--hosts', `${hosts}`, '--minutes', `${minutes}`]
+function replayOf(seed: number, flags: Flags): string {
+  const { minutes, clients, operations, pause, faults, workload } = flags
+  const words = ['carillon', 'simulate', '--seed', `${seed}`, '--hosts', `${hostsBy(seed, flags)}`, '--minutes', `${minutes}`]
   words.push('--clients', `${clients}`)
   if (operations !== undefined) words.push('--operations', `${operations}`)
+  if (pause !== undefined) words.push('--pause', `${pause}`)
   if (faults !== faultKinds) words.push('--faults', faults.length === 0 ? 'none' : faults.join())
   if (workload !== workloadNames) words.push('--workload', workload.join())
   return words.join(' ')
@@ -175,6 +186,15 @@ function rangeOf(text: string): readonly [number, number] {
   const match = /^(\d{1,15})\.\.(\d{1,15})$/.exec(text)
   const [from, to] = [Number(match?.[1]), Number(match?.[2])]
   if (!(from <= to)) throw new InvalidArgumentError('Allowed are two seeds, the lower one first: 1..200.')
+  return [from, to]
+}
+
+function hostsOf(text: string): readonly [number, number] {
+  const match = /^(\d{1,2})(?:\.\.(\d{1,2}))?$/.exec(text)
+  const from = Number(match?.[1])
+  const to = Number(match?.[2] ?? match?.[1])
+  if (!(from >= 1 && from <= to && to <= hostsMax))
+    throw new InvalidArgumentError(`Allowed is a number from 1 to ${hostsMax}, or two of them, the lower one first: 3..7.`)
   return [from, to]
 }
 

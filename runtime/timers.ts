@@ -143,8 +143,8 @@ export class Timers {
     timer.heapIndex = -1
     const last = this.#heap.pop()!
     if (last === timer) return
-    const parent = this.#heap[(index - 1) >>> 1]
-    if (index > 0 && parent !== undefined && earlier(last, parent)) this.#up(last, index)
+    // Reading at -1 >>> 1 would be answered with undefined, and cost the optimised code each time.
+    if (index > 0 && earlier(last, this.#heap[(index - 1) >>> 1]!)) this.#up(last, index)
     else this.#down(last, index)
   }
 

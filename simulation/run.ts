@@ -68,7 +68,7 @@ class Run {
 
   constructor(scenario: Scenario, observer: RunObserver) {
     this.#scenario = scenario
-    const { seed, hosts, threads, partitions, weather } = scenario
+    const { seed, hosts, threads, partitions, weather, encodes } = scenario
     this.#check = new ReadCheck(this.#history, () => this.#cluster.clock.now())
     this.#storeCheck = new StoreCheck(this.#check)
     this.#cluster = new SimulatedCluster({
@@ -77,6 +77,7 @@ class Run {
       threads,
       partitions,
       weather,
+      encode: encodes,
       onWrite: write => this.#storeCheck.wrote(write)
     })
     this.#injector = new FaultInjector(this.#cluster, text => observer.onFault?.(this.#cluster.clock.now(), text))

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly untilMs: number
   /** Of all links, at first and after healing (then without loss and duplication). */
   readonly weather: LinkWeather
+  /** Messages between threads are encoded and decoded as on the wire. The history is the same without, in less time. */
+  readonly encodes: boolean
   readonly faults: readonly PlannedFault[]
   /** After healing, all replicas of all keys have to be equal within this time, without any traffic of clients. */
   readonly healMsMax: number
@@ -37,11 +39,15 @@ export interface ScenarioOptions {
   /** Default 6. */
   readonly clients?: number
   readonly operationsMax?: number
+  /** Mean pause of a client between operations; default 60. */
+  readonly pauseMs?: number
 }
 
 /** The cluster has so long to form. */
 const formMs = 8_000
 const pauseMsDefault = 60
+/** One run in so many encodes its messages. */
+const encodingShare = 4
 const healMsMaxDefault = 120_000
 
 /** A run's circumstances, drawn from its seed. */
@@ -61,10 +67,11 @@ export function drawScenario(options: ScenarioOptions): Scenario {
     partitions,
     clients: Array.from({ length: clients }, (_, index) => workloads[(first + index) % workloads.length]!),
     operationsMax: options.operationsMax ?? 1_000_000,
-    pauseMs: pauseMsDefault,
+    pauseMs: options.pauseMs ?? pauseMsDefault,
     fromMs,
     untilMs,
     weather: drawWeather(options.faults, dice),
+    encodes: seed % encodingShare === 0,
     faults: drawFaults(options.faults, { hosts: names, threads, fromMs, untilMs }, dice.fork('faults')),
     healMsMax: healMsMaxDefault
   }

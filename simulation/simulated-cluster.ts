@@ -25,6 +25,8 @@ export interface SimulationOptions {
   readonly threads?: number
   readonly partitions?: number
   readonly weather?: Partial<LinkWeather>
+  /** Messages become bytes, and messages again; default true. */
+  readonly encode?: boolean
   readonly defaults?: Partial<BucketProperties>
   /** Told of each record that a store is given: on which host, what was there, and what comes. */
   readonly onWrite?: (write: StoreWrite) => void
@@ -73,8 +75,8 @@ export class SimulatedCluster {
 
   constructor(options: SimulationOptions) {
     this.#options = options
-    const { seed, weather } = options
-    this.simulation = new Simulation({ seed, codec: codecRegistry(wireCodecs), ...(weather === undefined ? {} : { weather }) })
+    const { seed, weather = {}, encode = true } = options
+    this.simulation = new Simulation({ seed, codec: codecRegistry(wireCodecs), encode, weather })
     for (let index = 0; index < options.hosts; index++) this.add()
   }
 

@@ -14,6 +14,11 @@ export interface WorldOptions {
   readonly weather?: Partial<LinkWeather>
   /** How messages become bytes; default: any plain value. */
   readonly codec?: Codec
+  /**
+   * Encode and decode what passes between threads, as on the wire; default true. Off is quicker by a third, but sender and receiver share
+   * the message's object: the history is the same only if neither changes it.
+   */
+  readonly encode?: boolean
 }
 
 const crashesMax = 1_000
@@ -41,6 +46,7 @@ export class Simulation {
       schedule: (delayMs, fn) => this.clock.schedule(delayMs, links, fn),
       random: () => chance.next(),
       codec: options.codec ?? codecRegistry(),
+      encode: options.encode !== false,
       ...(options.weather === undefined ? {} : { weather: options.weather })
     })
   }

@@ -164,6 +164,12 @@ export class CoordinatorRig {
     this.#system.send<VnodeMessage>({ address: to, correlation: 0, incarnation: 0 }, message(this.#client()))
   }
 
+  /** A message that it cannot handle: it crashes, and its supervisor starts it again. */
+  crashVnode(): void {
+    this.vnode(() => ({ kind: 'write' }) as VnodeMessage)
+    this.run(2_000)
+  }
+
   /** What the coordinator says of the hints on its thread. */
   hints(): HintsListed {
     const before = this.replies.length
