@@ -350,7 +350,6 @@ export class PutOperation implements Operation {
 
   #refuse(why: Fault, state: CoordinatorState, context: CoordinatorContext): void {
     this.#isAnswered = true
-    if (why.outcome === 'refused') state.recent.forget(this.#plan.replyTo)
     refuse(this.#plan.replyTo, why, state, context)
     if (!this.#slots.includes('asked')) end(this, state)
   }

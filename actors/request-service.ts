@@ -13,6 +13,8 @@ import { type Route, routeOf } from './request-route.ts'
 
 /** Refuse it, pass it on, or begin the operation that answers it. */
 export function serve(state: CoordinatorState, request: StoreRequest, context: CoordinatorContext): void {
+  // Whatever becomes of it, refusal included: what its sender has heard stays true when its message arrives once more.
+  if (request.kind !== 'get' && !state.recent.begin(request.replyTo, request.hops)) return
   const route = routeOf(state, request, context)
   if (route === undefined) return
   if (state.operations.size >= limits.coordinatorRequestsMax) {
@@ -106,7 +108,6 @@ function put(
   const { options } = request
   const quorum = needsOf(options, route, 'write')
   if ('code' in quorum) return refuse(request.replyTo, quorum, state, context)
-  if (!state.recent.begin(request.replyTo)) return
   const ttlSeconds = request.kind === 'put' && request.ttlSeconds > 0 ? request.ttlSeconds : properties.ttl
   const r = properties.r === 0 ? quorumOf(set.present) : properties.r
   const deadlineMs = deadlineOf(context)

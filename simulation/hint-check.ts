@@ -33,7 +33,8 @@ const ledgerEntries: Readonly<Record<string, 'created' | 'delivered' | 'supersed
   hints_pending: 'pending'
 })
 
-function hintsOnDisk(cluster: SimulatedCluster, name: string): number {
+/** Hints that a machine keeps, whether it runs or not. */
+export function hintsOnDisk(cluster: SimulatedCluster, name: string): number {
   const { disk } = cluster.machine(name)
   let hints = 0
   for (const partition of disk.partitions()) {

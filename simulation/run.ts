@@ -6,7 +6,7 @@ import type { AnyBehaviour, SupervisorSpec } from '../runtime/actor.ts'
 import { client, elementsOf } from './client.ts'
 import { FaultInjector } from './fault-injector.ts'
 import { finalReader } from './final-reader.ts'
-import { checkHints } from './hint-check.ts'
+import { checkHints, hintsOnDisk } from './hint-check.ts'
 import { ReadCheck } from './read-check.ts'
 import { type Disagreement, disagreements } from './replica-check.ts'
 import { checkRings } from './ring-check.ts'
@@ -30,7 +30,7 @@ export interface Outcome {
   readonly acknowledged: number
   readonly refused: number
   readonly indeterminate: number
-  /** From healing until all replicas held the same; Infinity where they did not in time. */
+  /** From healing until all replicas held the same, and nobody kept a hint any more; Infinity where they did not in time. */
   readonly healedMs: number
   readonly violations: readonly Violation[]
 }
@@ -45,7 +45,7 @@ export interface RunObserver {
 const settleMs = 5_000
 const lookMs = 1_000
 const silenceMs = 10_000
-/** After replicas are equal, an exchange that was held up may still carry what arrived otherwise meanwhile. */
+/** After replicas are equal, an exchange that was held up, or found old trees, may still carry what arrived otherwise meanwhile. */
 const lateMs = 25_000
 const readersMsMax = 30_000
 const crashesShown = 3
@@ -175,7 +175,7 @@ class Run {
       rings = checkRings(this.#views, this.#names())
       const view = this.#view()
       differing = view === undefined ? [] : disagreements(cluster, view, view.replicas)
-      return rings.length === 0 && differing.length === 0
+      return rings.length === 0 && differing.length === 0 && this.#names().every(name => hintsOnDisk(cluster, name) === 0)
     }
     if (cluster.simulation.runUntil(isQuiet, this.#scenario.healMsMax, lookMs)) return cluster.clock.now() - healedAtMs
     for (const text of rings) this.#check.report('I16', undefined, text)

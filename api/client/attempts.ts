@@ -28,6 +28,8 @@ export interface AttemptsOptions {
   readonly clock: Clock
   random(): number
   readonly stale: StaleRing
+  /** A number that no request had before. */
+  nextCorrelation(): number
 }
 
 /**
@@ -46,6 +48,7 @@ export class Attempts {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #stale: StaleRing
+  readonly #nextCorrelation: () => number
   readonly #wheel: DeadlineWheel<Request>
   readonly #flush = (): void => this.#flushNow()
   /** The number of the flush that comes next. */
@@ -57,6 +60,7 @@ export class Attempts {
     this.#clock = options.clock
     this.#random = options.random
     this.#stale = options.stale
+    this.#nextCorrelation = () => options.nextCorrelation()
     this.#wheel = new DeadlineWheel<Request>(options.clock, request => this.#due(request))
   }
 
@@ -207,6 +211,11 @@ export class Attempts {
       return
     }
     this.retries += 1
+    if (request.isWrite) {
+      this.underWay.delete(request.correlation)
+      request.renumber(this.#nextCorrelation())
+      this.underWay.set(request.correlation, request)
+    }
     if (delayMs > 0) this.#wait(request, nowMs + delayMs)
     else this.#attempt(request, nowMs, failed)
   }

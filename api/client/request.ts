@@ -20,8 +20,9 @@ function take(resolve: Resolve, reject: Reject): void {
 
 /** One request under way. It waits in the wheel for its deadline, its next attempt, or the end of its patience with one coordinator. */
 export class Request extends Waiting {
-  readonly correlation: number
-  readonly message: Message
+  /** Of its present attempt. */
+  correlation: number
+  message: Message
   /** Of a get, put or delete; -1 where `to` is asked. */
   readonly partition: number
   readonly deadlineMs: number
@@ -50,6 +51,13 @@ export class Request extends Waiting {
     this.promise = new Promise<Answer>(take)
     this.resolve = takenResolve
     this.reject = takenReject
+  }
+
+  /** Another attempt at a write. A coordinator takes what comes under a number that it has seen for the same message, come twice. */
+  renumber(correlation: number): void {
+    const request = this.message as StoreRequest
+    this.correlation = correlation
+    this.message = { ...request, replyTo: { ...request.replyTo, correlation } }
   }
 
   get isWrite(): boolean {

@@ -91,7 +91,13 @@ export class StoreCore implements Receiver {
     // A host's door has the same address after a restart: what was meant for the one before is told apart by this.
     this.#incarnation = 1 + Math.floor(options.random() * (incarnations - 1))
     this.#stale = new StaleRing(options.onStale === undefined ? undefined : () => options.onStale?.())
-    this.#attempts = new Attempts({ bus, clock, random: () => options.random(), stale: this.#stale })
+    this.#attempts = new Attempts({
+      bus,
+      clock,
+      random: () => options.random(),
+      stale: this.#stale,
+      nextCorrelation: () => ++this.#correlation
+    })
     if (options.view !== undefined) this.setView(options.view)
     bus.listen(this)
   }

@@ -188,18 +188,21 @@ t.test('this host is no owner and all owners are away → it reads its hints and
   t.same(rig.crashes, [])
 })
 
-t.test('the host still joins → its own vnode answers no read, not even when it has crashed meanwhile; once up, it does', async t => {
-  const rig = new CoordinatorRig({ states: { h1: 'joining' } })
-  const ask = (): unknown => {
-    rig.replies.length = 0
-    rig.vnode(replyTo => ({ kind: 'read', key, replyTo }))
-    rig.run()
-    return rig.replies[0]
+t.test(
+  'the host still joins → its own vnode answers no read, not even when it has crashed meanwhile; once up, it does',
+  async t => {
+    const rig = new CoordinatorRig({ states: { h1: 'joining' } })
+    const ask = (): unknown => {
+      rig.replies.length = 0
+      rig.vnode(replyTo => ({ kind: 'read', key, replyTo }))
+      rig.run()
+      return rig.replies[0]
+    }
+    t.match(ask(), { kind: 'failed', fault: { code: 'unavailable' } })
+    rig.crashVnode()
+    t.equal(rig.crashes.length, 1)
+    t.match(ask(), { kind: 'failed', fault: { code: 'unavailable' } })
+    rig.ring({})
+    t.match(ask(), { kind: 'record' })
   }
-  t.match(ask(), { kind: 'failed', fault: { code: 'unavailable' } })
-  rig.crashVnode()
-  t.equal(rig.crashes.length, 1)
-  t.match(ask(), { kind: 'failed', fault: { code: 'unavailable' } })
-  rig.ring({})
-  t.match(ask(), { kind: 'record' })
-})
+)

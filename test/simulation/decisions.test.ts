@@ -54,6 +54,10 @@ t.test('I29: all faults, all workloads: the same seed gives the same history, an
 t.test('messages that are shared, not encoded → the same history: no actor changes what it was told, or has told', async t => {
   for (const seed of [11, 12, 13]) {
     const plain = scenario(seed, faultKinds)
-    t.equal(runScenario({ ...plain, encodes: false }).traceHash, runScenario({ ...plain, encodes: true }).traceHash, `seed ${seed}`)
+    t.equal(
+      runScenario({ ...plain, encodes: false }).traceHash,
+      runScenario({ ...plain, encodes: true }).traceHash,
+      `seed ${seed}`
+    )
   }
 })
