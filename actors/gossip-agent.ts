@@ -99,6 +99,7 @@ function emptyState(known: ClusterState | undefined, context: GossipContext): Go
     members: new MemberList(),
     present: 0,
     down: new Set(),
+    cutOff: new Set(),
     heard: new Map(),
     suspected: new Map(),
     news: new Dissemination(),

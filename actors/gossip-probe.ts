@@ -19,6 +19,8 @@ import {
 const relaysMax = 3
 /** Probes in a round beyond its own, for members that others doubt. */
 const doubtsPerRound = 8
+/** Of those that only others reach, so many are probed in a round. */
+const cutsPerRound = 4
 /** In each such round one of the members that are down is probed, since it may be back. */
 const roundsPerKnock = 2
 
@@ -32,6 +34,7 @@ export function probeRound(state: GossipState, round: number, context: GossipCon
   )
   if (turn !== undefined) probe(state, turn, undefined, context)
   if (round % roundsPerKnock === 0) knock(state, context)
+  knockAtCut(state, context)
   probeDoubts(state, context)
 }
 
@@ -47,6 +50,17 @@ function knock(state: GossipState, context: GossipContext): void {
   }
 }
 
+/** Is the way open again? Repair waits for it, so those that cannot be reached are tried a few in each round, without the help of others. */
+function knockAtCut(state: GossipState, context: GossipContext): void {
+  for (const uid of [...state.cutOff].slice(0, cutsPerRound)) {
+    // Behind the others, for the next round.
+    state.cutOff.delete(uid)
+    if (isDirect(state.heard.get(uid)) || !isLivingOther(state, uid, context)) continue
+    state.cutOff.add(uid)
+    probe(state, uid, undefined, context, true)
+  }
+}
+
 /** Members of whom others say what this host cannot believe are probed at once, a few in a round. */
 export function probeDoubts(state: GossipState, context: GossipContext): void {
   let left = doubtsPerRound
@@ -59,12 +73,13 @@ export function probeDoubts(state: GossipState, context: GossipContext): void {
   }
 }
 
-/** @param origin whom to tell, where the probe is for another host */
+/** @param origin whom to tell, where the probe is for another host @param isKnock silence proves nothing, and nobody is asked for help */
 function probe(
   state: GossipState,
   uid: number,
   origin: Extract<SwimMessage, { kind: 'gossip-relay' }>['replyTo'] | undefined,
-  context: GossipContext
+  context: GossipContext,
+  isKnock = state.members.get(uid)?.state === 'down'
 ): void {
   const member = state.members.get(uid)
   if (member === undefined || state.probes.size >= limits.gossipProbesMax) return
@@ -72,7 +87,6 @@ function probe(
     for (const other of state.probes.values()) if (other.uid === uid && other.origin === undefined) return
   }
   const sequence = state.nextSequence++
-  const isKnock = member.state === 'down'
   state.probes.set(sequence, {
     uid,
     name: member.name,
@@ -173,6 +187,7 @@ export function takeAck(state: GossipState, gist: Gist, target: number, context:
     if (before) state.doubts.add(target)
   }
   if (isDirect(heard) === before) return
+  if (before) state.cutOff.add(target)
   state.isViewStale = true
   publishSoon(state, context)
   const member = probe.name

@@ -53,6 +53,8 @@ export interface GossipState {
   /** Members that are not gone: this host and those that replace each other included. */
   present: number
   readonly down: Set<number>
+  /** Members that only others can reach: not `isDirect`. */
+  readonly cutOff: Set<number>
   readonly heard: Map<number, Heard>
   readonly suspected: Map<number, Suspected>
   readonly news: Dissemination

@@ -7,7 +7,7 @@ export interface WorkWanted {
   readonly job: string
   readonly kind: WorkKind
   readonly subject: string
-  /** Whether its host is reachable. */
+  /** Whether its host can be reached from this one. */
   readonly isReady: boolean
   /** Changes when the host has been started anew. */
   readonly incarnation: number
@@ -33,7 +33,7 @@ export function workWanted(
   const neighbours = neighboursOf(view, view.hosts.indexOf(self), replicas)
   view.hosts.forEach((host, index) => {
     if (host === self) return
-    const isReady = isReachable(host)
+    const isReady = isReachable(host) && host.isDirect
     want('handoff', host.name, isReady, host.incarnation)
     if (self.uid < host.uid && neighbours.has(index)) want('exchange', host.name, isReady, host.incarnation)
   })

@@ -38,6 +38,9 @@ export interface NatsConfig {
 const routeUser = 'route'
 const applicationUser = 'app'
 
+/** Of routes to servers that others told of, once a second; those that are configured are tried for ever. By default it is not tried again. */
+const routeRetries = 3_600
+
 /**
  * The configuration of a host's nats-server. Accounts only: with `authorization {}` beside a system account, servers before
  * 2.10.2 let in clients without credentials (CVE-2023-47090). Without JetStream: nothing durable rests on it.
@@ -77,7 +80,8 @@ ${config.application === undefined ? `no_auth_user: ${quoted(application.user)}\
   name: ${quoted(config.cluster)}
   host: ${quoted(bindHost)}
   port: ${port(ports.route)}
-${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  routes: ${list(config.routes.map(route => routeUrl(route, config.routeSecret)))}
+${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  connect_retries: ${routeRetries}
+  routes: ${list(config.routes.map(route => routeUrl(route, config.routeSecret)))}
 }
 `
 }

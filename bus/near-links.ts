@@ -20,7 +20,8 @@ export interface NearOptions {
 /** Batches for a host before it is worth a connection of its own. */
 const batchesBefore = 16
 const retryMsMin = 500
-const retryMsMax = 30_000
+/** Where the route is gone, too, nothing passes until then. */
+const retryMsMax = 4_000
 /** A connection on which nothing was sent for so long is closed. */
 const idleMsMax = 30_000
 const idleCheckMs = 10_000
