@@ -53,5 +53,5 @@ export {
   UnsupportedMediaType
 } from './api/client/errors.ts'
 export type { Fault, FaultCode, FaultFigures } from './model/fault.ts'
-export type { Acknowledgement, Receipt, Strength } from './actors/coordinator-protocol.ts'
-export type { RingView } from './actors/ring-view.ts'
+export type { Acknowledgement, Receipt, Strength } from './actors/coordinator/coordinator-protocol.ts'
+export type { RingView } from './actors/ring/ring-view.ts'

@@ -1,5 +1,5 @@
 import type { DotClock, Store } from '../storage/store.ts'
-import type { BucketProperties } from './bucket-table.ts'
+import type { BucketProperties } from './ring/bucket-table.ts'
 
 /** What a data thread lends to its actors. */
 export interface StoreResources {

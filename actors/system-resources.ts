@@ -1,6 +1,6 @@
 import type { Member } from '../model/membership.ts'
-import type { BucketProperties } from './bucket-table.ts'
-import type { ClusterShape, ClusterState } from './gossip-protocol.ts'
+import type { BucketProperties } from './ring/bucket-table.ts'
+import type { ClusterShape, ClusterState } from './gossip/gossip-protocol.ts'
 
 /** What the system thread lends to its actors. */
 export interface SystemResources {

@@ -17,9 +17,9 @@ import type {
   Refused,
   Strength,
   Written
-} from './coordinator-protocol.ts'
-import { gossipCodecs } from './gossip-wire.ts'
-import type { Resolver, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
+} from './coordinator/coordinator-protocol.ts'
+import { gossipCodecs } from './gossip/gossip-wire.ts'
+import type { Resolver, VnodeMessage, VnodeReply } from './vnode/vnode-protocol.ts'
 
 /**
  * The hot messages' bytes, laid by hand; all others travel as msgpack. Tags are for ever.

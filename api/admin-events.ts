@@ -1,4 +1,4 @@
-import type { HostView, RingView } from '../actors/ring-view.ts'
+import type { HostView, RingView } from '../actors/ring/ring-view.ts'
 
 /** Something that happened to the cluster, as this host came to see it. */
 export type ClusterEvent =

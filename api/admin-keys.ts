@@ -1,5 +1,5 @@
-import { isReachable, type RingView, vnodeAddressOf } from '../actors/ring-view.ts'
-import type { VnodeMessage, VnodeReply } from '../actors/vnode-protocol.ts'
+import { isReachable, type RingView, vnodeAddressOf } from '../actors/ring/ring-view.ts'
+import type { VnodeMessage, VnodeReply } from '../actors/vnode/vnode-protocol.ts'
 import { type Fault, fault, isFault } from '../model/fault.ts'
 import { bucketFault, type Key, keyBytesOf, keyOf } from '../model/key.ts'
 import { limits } from '../model/limits.ts'

@@ -1,4 +1,4 @@
-import { isReachable, type RingView } from '../actors/ring-view.ts'
+import { isReachable, type RingView } from '../actors/ring/ring-view.ts'
 
 /** How many examples `missing` names before it only counts. */
 const shownMax = 3

@@ -1,5 +1,5 @@
-import type { HostView, RingView } from '../actors/ring-view.ts'
-import type { WorkItem, WorkKind, WorkMessage, WorkReply } from '../actors/work-protocol.ts'
+import type { HostView, RingView } from '../actors/ring/ring-view.ts'
+import type { WorkItem, WorkKind, WorkMessage, WorkReply } from '../actors/work/work-protocol.ts'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { StoreError } from './client/errors.ts'
 import type { StoreCore, WithoutReplyTo } from './client/store-core.ts'

@@ -1,4 +1,4 @@
-import type { Got } from '../actors/coordinator-protocol.ts'
+import type { Got } from '../actors/coordinator/coordinator-protocol.ts'
 import { encodeContext } from '../model/causal-context.ts'
 import { live, type Sibling } from '../model/siblings.ts'
 import { decodeSiblings, digestOf } from '../model/siblings-codec.ts'

@@ -1,4 +1,4 @@
-import type { QuorumOptions } from '../actors/coordinator-protocol.ts'
+import type { QuorumOptions } from '../actors/coordinator/coordinator-protocol.ts'
 import { fault, isFault, type Fault } from '../model/fault.ts'
 import { limits } from '../model/limits.ts'
 import { type ConsistencyLevel, consistencyLevels } from '../model/quorum.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ClusterState } from '../actors/gossip-protocol.ts'
+import type { ClusterState } from '../actors/gossip/gossip-protocol.ts'
 import type { ClusterFile } from '../actors/system-resources.ts'
 import { replaceFile } from '../storage/durable-file.ts'
 

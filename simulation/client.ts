@@ -1,4 +1,4 @@
-import type { CoordinatorMessage, QuorumOptions, StoreReply } from '../actors/coordinator-protocol.ts'
+import type { CoordinatorMessage, QuorumOptions, StoreReply } from '../actors/coordinator/coordinator-protocol.ts'
 import { addressOf, type Ref, type ThreadAddress, threadAddressOf } from '../bus/bus.ts'
 import type { CausalContext } from '../model/causal-context.ts'
 import type { Key } from '../model/key.ts'

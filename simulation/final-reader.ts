@@ -1,4 +1,4 @@
-import type { CoordinatorMessage, StoreReply } from '../actors/coordinator-protocol.ts'
+import type { CoordinatorMessage, StoreReply } from '../actors/coordinator/coordinator-protocol.ts'
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import type { Key } from '../model/key.ts'
 import type { ConsistencyLevel } from '../model/quorum.ts'

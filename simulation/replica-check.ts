@@ -1,5 +1,5 @@
-import { preferenceOf } from '../actors/ring-index.ts'
-import type { RingView } from '../actors/ring-view.ts'
+import { preferenceOf } from '../actors/ring/ring-index.ts'
+import type { RingView } from '../actors/ring/ring-view.ts'
 import { type Key, partitionOf, positionOf, systemKeysEnd } from '../model/key.ts'
 import { decodeSiblings } from '../model/siblings-codec.ts'
 import type { SimulatedCluster } from './simulated-cluster.ts'

@@ -1,6 +1,6 @@
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
-import type { RingKeeperMessage, RingNews } from '../actors/ring-keeper-protocol.ts'
-import type { RingView } from '../actors/ring-view.ts'
+import type { RingKeeperMessage, RingNews } from '../actors/ring/ring-keeper-protocol.ts'
+import type { RingView } from '../actors/ring/ring-view.ts'
 import type { Behaviour } from '../runtime/actor.ts'
 
 /** What each host says of the ring, by the host's name. */

@@ -1,5 +1,5 @@
-import type { RingView } from '../actors/ring-view.ts'
-import type { WorkMessage } from '../actors/work-protocol.ts'
+import type { RingView } from '../actors/ring/ring-view.ts'
+import type { WorkMessage } from '../actors/work/work-protocol.ts'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import type { Key } from '../model/key.ts'
 import type { AnyBehaviour, SupervisorSpec } from '../runtime/actor.ts'

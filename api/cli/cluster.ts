@@ -1,4 +1,4 @@
-import type { QuorumOptions, Receipt, Strength } from '../../actors/coordinator-protocol.ts'
+import type { QuorumOptions, Receipt, Strength } from '../../actors/coordinator/coordinator-protocol.ts'
 
 /** How to reach a cluster. */
 export interface ClusterOptions {

@@ -1,4 +1,4 @@
-import type { PutRequest, Refused } from '../../actors/coordinator-protocol.ts'
+import type { PutRequest, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
 import { fault, type FaultCode } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'

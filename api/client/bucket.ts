@@ -1,4 +1,4 @@
-import type { Got, QuorumOptions, Written } from '../../actors/coordinator-protocol.ts'
+import type { Got, QuorumOptions, Written } from '../../actors/coordinator/coordinator-protocol.ts'
 import { decodeContext, descends, join, type CausalContext } from '../../model/causal-context.ts'
 import { fault, isFault } from '../../model/fault.ts'
 import { keyFault, keyOf, keyOfText, type Key } from '../../model/key.ts'

@@ -1,4 +1,4 @@
-import type { Got, Receipt, Strength, Written } from '../../actors/coordinator-protocol.ts'
+import type { Got, Receipt, Strength, Written } from '../../actors/coordinator/coordinator-protocol.ts'
 import { encodeContext, type CausalContext } from '../../model/causal-context.ts'
 import { live, type Sibling } from '../../model/siblings.ts'
 import { decodeSiblings, digestOf } from '../../model/siblings-codec.ts'

@@ -1,5 +1,5 @@
 import { connect, errors, type Msg, type NatsConnection } from 'nats'
-import type { RingView } from '../../actors/ring-view.ts'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import { adminSubject, eventSubscriptions, ringSubject } from '../../bus/subject.ts'
 import { fault, faultStatus, type Fault, type FaultCode } from '../../model/fault.ts'
 import { errorOf, StoreError } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { RingView } from '../../actors/ring-view.ts'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import type { NearServer } from '../../bus/near-links.ts'
 import type { ClientSettings } from './client-options.ts'
 

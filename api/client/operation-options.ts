@@ -1,4 +1,4 @@
-import type { QuorumOptions } from '../../actors/coordinator-protocol.ts'
+import type { QuorumOptions } from '../../actors/coordinator/coordinator-protocol.ts'
 import { limits } from '../../model/limits.ts'
 import type { ConsistencyLevel } from '../../model/quorum.ts'
 import type { Durability } from '../../storage/store.ts'

@@ -1,4 +1,4 @@
-import type { StoreReply, StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message, Ref } from '../../bus/bus.ts'
 import type { Coordinator } from './routes.ts'
 import { Waiting } from './deadline-wheel.ts'

@@ -1,4 +1,4 @@
-import { isReachable, type RingView } from '../../actors/ring-view.ts'
+import { isReachable, type RingView } from '../../actors/ring/ring-view.ts'
 import { isToken } from '../../bus/bus.ts'
 import { fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'

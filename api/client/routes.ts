@@ -1,4 +1,4 @@
-import { coordinatorAddressOf, dataThreadOf, isReachable, type HostView, type RingView } from '../../actors/ring-view.ts'
+import { coordinatorAddressOf, dataThreadOf, isReachable, type HostView, type RingView } from '../../actors/ring/ring-view.ts'
 import { threadAddressOf, type Ref, type ThreadAddress } from '../../bus/bus.ts'
 
 /** How long a coordinator that did not answer is avoided at first, and at most; doubled each time it fails again. */

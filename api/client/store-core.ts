@@ -6,8 +6,8 @@ import type {
   QuorumOptions,
   Refused,
   Written
-} from '../../actors/coordinator-protocol.ts'
-import type { RingView } from '../../actors/ring-view.ts'
+} from '../../actors/coordinator/coordinator-protocol.ts'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import {
   addressOf,
   type Address,

@@ -1,4 +1,4 @@
-import type { RingView } from '../../actors/ring-view.ts'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import { fault } from '../../model/fault.ts'
 import { bucketFault } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { QuorumOptions, Written } from '../../actors/coordinator-protocol.ts'
+import type { QuorumOptions, Written } from '../../actors/coordinator/coordinator-protocol.ts'
 import { type CausalContext, decodeContext, encodeContext } from '../../model/causal-context.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
 import { bucketFault, type Key, keyOf } from '../../model/key.ts'

@@ -1,4 +1,4 @@
-import type { Got, Receipt } from '../../actors/coordinator-protocol.ts'
+import type { Got, Receipt } from '../../actors/coordinator/coordinator-protocol.ts'
 import { valueMembers } from '../json-value.ts'
 import type { Reading } from '../reading.ts'
 

@@ -1,4 +1,4 @@
-import type { Written } from '../../actors/coordinator-protocol.ts'
+import type { Written } from '../../actors/coordinator/coordinator-protocol.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
 import { type Key, keyLengthOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'

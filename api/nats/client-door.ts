@@ -1,4 +1,4 @@
-import type { StoreReply } from '../../actors/coordinator-protocol.ts'
+import type { StoreReply } from '../../actors/coordinator/coordinator-protocol.ts'
 import {
   type Address,
   actorOf,

@@ -1,4 +1,4 @@
-import type { StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message } from '../../bus/bus.ts'
 import { type CausalContext, entriesOf } from '../../model/causal-context.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'

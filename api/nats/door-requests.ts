@@ -1,5 +1,5 @@
-import type { StoreReply, StoreRequest } from '../../actors/coordinator-protocol.ts'
-import type { RingView } from '../../actors/ring-view.ts'
+import type { StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import { hostOf, type Ref, type ThreadAddress, threadOf, type UndeliveredReason } from '../../bus/bus.ts'
 import { parseKvSubject } from '../../bus/subject.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'

@@ -1,4 +1,4 @@
-import { coordinatorAddressOf, isReachable, type RingView } from '../../actors/ring-view.ts'
+import { coordinatorAddressOf, isReachable, type RingView } from '../../actors/ring/ring-view.ts'
 import type { Address, Ref } from '../../bus/bus.ts'
 import type { KvRequest } from './kv-request.ts'
 

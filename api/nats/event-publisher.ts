@@ -1,5 +1,5 @@
 import { headers } from 'nats'
-import type { Accepted } from '../../actors/coordinator-protocol.ts'
+import type { Accepted } from '../../actors/coordinator/coordinator-protocol.ts'
 import { eventSubject, keyHeader } from '../../bus/subject.ts'
 import { encodeContext } from '../../model/causal-context.ts'
 import { bucketOf, keyBytesOf } from '../../model/key.ts'

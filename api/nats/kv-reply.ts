@@ -1,5 +1,5 @@
 import { headers, type MsgHdrs } from 'nats'
-import type { Got, Written } from '../../actors/coordinator-protocol.ts'
+import type { Got, Written } from '../../actors/coordinator/coordinator-protocol.ts'
 import { encodeContext } from '../../model/causal-context.ts'
 import { type Fault, fault, faultStatus } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'

@@ -1,5 +1,5 @@
 import type { DeleteOf, PutOf } from '../client/store-core.ts'
-import type { QuorumOptions } from '../../actors/coordinator-protocol.ts'
+import type { QuorumOptions } from '../../actors/coordinator/coordinator-protocol.ts'
 import { keyHeader, type KvOperation, parseKvSubject } from '../../bus/subject.ts'
 import { type CausalContext, decodeContext } from '../../model/causal-context.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'

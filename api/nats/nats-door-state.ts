@@ -1,6 +1,6 @@
 import type { Subscription } from 'nats'
-import type { Accepted, StoreReply } from '../../actors/coordinator-protocol.ts'
-import type { RingNews } from '../../actors/ring-keeper-protocol.ts'
+import type { Accepted, StoreReply } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { RingNews } from '../../actors/ring/ring-keeper-protocol.ts'
 import type { Ref } from '../../bus/bus.ts'
 import { kvOperations, kvOperationWildcard, queueGroup } from '../../bus/subject.ts'
 import type { Context } from '../../runtime/actor.ts'

@@ -1,6 +1,6 @@
 import type { Msg } from 'nats'
-import type { Accepted } from '../../actors/coordinator-protocol.ts'
-import type { RingKeeperMessage, RingNews } from '../../actors/ring-keeper-protocol.ts'
+import type { Accepted } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { RingKeeperMessage, RingNews } from '../../actors/ring/ring-keeper-protocol.ts'
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { kvWildcard, queueGroup, ringSubject, serviceSubjects } from '../../bus/subject.ts'
 import { fault } from '../../model/fault.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorkItem } from '../../actors/work-protocol.ts'
+import type { WorkItem } from '../../actors/work/work-protocol.ts'
 import type { WorkShown } from '../../api/admin-work.ts'
 import { MemoryCluster } from './cli-memory-cluster.ts'
 import { run, TestTerminal } from './cli-test-terminal.ts'

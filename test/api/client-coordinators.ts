@@ -1,5 +1,5 @@
-import type { CoordinatorMessage, Got, StoreReply, StoreRequest, Written } from '../../actors/coordinator-protocol.ts'
-import type { HostView, RingView } from '../../actors/ring-view.ts'
+import type { CoordinatorMessage, Got, StoreReply, StoreRequest, Written } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { HostView, RingView } from '../../actors/ring/ring-view.ts'
 import { wireCodecs } from '../../actors/wire.ts'
 import type { StoreError } from '../../api/client/errors.ts'
 import { StoreCore, type PutOf, type StoreCoreOptions } from '../../api/client/store-core.ts'

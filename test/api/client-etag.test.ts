@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Got } from '../../actors/coordinator-protocol.ts'
+import type { Got } from '../../actors/coordinator/coordinator-protocol.ts'
 import { etagOf } from '../../api/client/found.ts'
 import { digestOf, encodeSiblings } from '../../model/siblings-codec.ts'
 

@@ -1,4 +1,4 @@
-import type { StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import { emptyContext } from '../../model/causal-context.ts'
 import { fault } from '../../model/fault.ts'
 import type { Key } from '../../model/key.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Got, StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { Got, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import * as errors from '../../api/client/errors.ts'
 import { EventQueue } from '../../api/client/event-queue.ts'
 import { SessionMemory } from '../../api/client/session-memory.ts'

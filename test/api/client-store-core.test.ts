@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import * as errors from '../../api/client/errors.ts'
 import { fault } from '../../model/fault.ts'
 import { keyOfText, partitionOf, positionOf } from '../../model/key.ts'

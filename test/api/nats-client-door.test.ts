@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import type { StoreRequest } from '../../actors/coordinator-protocol.ts'
+import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import { wireCodecs } from '../../actors/wire.ts'
 import { StoreCore } from '../../api/client/store-core.ts'
 import { ClientDoor } from '../../api/nats/client-door.ts'

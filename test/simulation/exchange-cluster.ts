@@ -1,5 +1,5 @@
-import type { BucketProperties } from '../../actors/bucket-table.ts'
-import type { BucketReply, GossipMessage } from '../../actors/gossip-protocol.ts'
+import type { BucketProperties } from '../../actors/ring/bucket-table.ts'
+import type { BucketReply, GossipMessage } from '../../actors/gossip/gossip-protocol.ts'
 import { wireCodecs } from '../../actors/wire.ts'
 import { addressOf, hostOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { codecRegistry, Writer } from '../../bus/codec.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { CoordinatorMessage, StoreReply } from '../../actors/coordinator-protocol.ts'
+import type { CoordinatorMessage, StoreReply } from '../../actors/coordinator/coordinator-protocol.ts'
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { partitionOf, positionOf, systemKeysEnd } from '../../model/key.ts'
 import type { Behaviour } from '../../runtime/actor.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { preferenceOf } from '../../actors/ring-index.ts'
+import { preferenceOf } from '../../actors/ring/ring-index.ts'
 import { type Key, keyOfText, partitionOf, positionOf } from '../../model/key.ts'
 import { runScenario } from '../../simulation/run.ts'
 import { drawScenario } from '../../simulation/scenario.ts'

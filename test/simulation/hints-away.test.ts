@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StoreReply } from '../../actors/coordinator-protocol.ts'
+import type { StoreReply } from '../../actors/coordinator/coordinator-protocol.ts'
 import { keyOfText } from '../../model/key.ts'
 import { decodeSiblings, digestOf } from '../../model/siblings-codec.ts'
 import { crashesOf } from './exchange-cluster.ts'

@@ -1,5 +1,5 @@
-import { handoffAgent } from '../../actors/handoff-agent.ts'
-import { preferenceOf } from '../../actors/ring-index.ts'
+import { handoffAgent } from '../../actors/handoff/handoff-agent.ts'
+import { preferenceOf } from '../../actors/ring/ring-index.ts'
 import { hintsEnd, hintsStart } from '../../model/hint.ts'
 import { type Key, partitionOf, positionOf } from '../../model/key.ts'
 import { ringOf } from '../../model/ring.ts'

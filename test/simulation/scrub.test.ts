@@ -1,7 +1,7 @@
 import t from 'tap'
-import { scrubAgent } from '../../actors/scrub-agent.ts'
+import { scrubAgent } from '../../actors/scrub/scrub-agent.ts'
 import { keyOfText, partitionOf, positionOf } from '../../model/key.ts'
-import type { WorkKeeperArguments } from '../../actors/work-keeper.ts'
+import type { WorkKeeperArguments } from '../../actors/work/work-keeper.ts'
 import { servingCluster } from './asking-client.ts'
 import { areEqual, sumOf } from './exchange-cluster.ts'
 

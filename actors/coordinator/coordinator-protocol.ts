@@ -1,0 +1,148 @@
+import type { Ref } from '../../bus/bus.ts'
+import type { CausalContext } from '../../model/causal-context.ts'
+import type { Fault } from '../../model/fault.ts'
+import type { Key } from '../../model/key.ts'
+import type { ConsistencyLevel } from '../../model/quorum.ts'
+import type { Durability } from '../../storage/store.ts'
+import type { BucketTable } from '../ring/bucket-table.ts'
+import type { HintFigures } from '../vnode/hint-ledger.ts'
+import type { RingView } from '../ring/ring-view.ts'
+import type { VnodeReply } from '../vnode/vnode-protocol.ts'
+
+/** What a request asks of its quorum. 0 and undefined: the bucket's own. */
+export interface QuorumOptions {
+  readonly level?: ConsistencyLevel | undefined
+  /** R of a get, W of a put or delete. */
+  readonly replicas?: number | undefined
+  /** PR or PW: of these, so many must be primaries. */
+  readonly primaries?: number | undefined
+  /** DW: of these, so many must have flushed. */
+  readonly durable?: number | undefined
+  /** What a replica must have done before it acknowledges; the bucket's own where undefined. */
+  readonly durability?: Durability | undefined
+  /** Whether hosts beyond the preference list may stand in; default true. */
+  readonly sloppy?: boolean | undefined
+  /** Whether the reply shall name who acknowledged. */
+  readonly receipt?: boolean | undefined
+}
+
+export interface GetRequest {
+  readonly kind: 'get'
+  readonly key: Key
+  readonly options: QuorumOptions
+  /** How many coordinators have passed it on: at most one does. */
+  readonly hops: number
+  readonly replyTo: Ref<GetReply>
+}
+
+export interface PutRequest {
+  readonly kind: 'put'
+  readonly key: Key
+  readonly value: Uint8Array
+  readonly contentType: string
+  /** What the writer had seen; undefined: nothing, so the value is concurrent with whatever is there. */
+  readonly context: CausalContext | undefined
+  /** `create`: only where there is no live value. */
+  readonly mode: 'put' | 'create'
+  /** ETag that the present value must have (`If-Match`); '' for none. */
+  readonly ifMatch: string
+  /** Seconds to live; 0: the bucket's own. */
+  readonly ttlSeconds: number
+  readonly options: QuorumOptions
+  readonly hops: number
+  readonly replyTo: Ref<PutReply>
+}
+
+export interface DeleteRequest {
+  readonly kind: 'delete'
+  readonly key: Key
+  /** undefined: what a quorum knows now is deleted. */
+  readonly context: CausalContext | undefined
+  readonly ifMatch: string
+  readonly options: QuorumOptions
+  readonly hops: number
+  readonly replyTo: Ref<PutReply>
+}
+
+export type StoreRequest = GetRequest | PutRequest | DeleteRequest
+
+/** A write that was acknowledged, for change events: told to the door of the coordinator's thread. */
+export interface Accepted {
+  readonly kind: 'accepted'
+  readonly key: Key
+  readonly operation: 'put' | 'delete'
+  readonly contentType: string
+  readonly context: CausalContext
+}
+
+/** How much the reply can be relied on: R + W > N of primaries; a fallback took part; fewer. */
+export type Strength = 'strong' | 'sloppy' | 'weak'
+
+export interface Acknowledgement {
+  readonly host: string
+  readonly zone: string
+  readonly dc: string
+  readonly role: 'primary' | 'fallback'
+  readonly durability: Durability
+}
+
+/** @see interfaces: "a receipt" */
+export interface Receipt {
+  readonly consistency: Strength
+  readonly needed: number
+  readonly acks: readonly Acknowledgement[]
+  readonly coordinator: string
+  readonly epoch: string
+}
+
+export interface Got {
+  readonly kind: 'got'
+  /** Canonical bytes of the siblings (model/siblings-codec); empty where no replica knows the key. */
+  readonly siblings: Uint8Array
+  readonly strength: Strength
+  readonly answered: number
+  readonly epoch: string
+  readonly receipt: Receipt | undefined
+}
+
+export interface Written {
+  readonly kind: 'written'
+  /** What the writer had seen, and its own write: give it back with the next write. */
+  readonly context: CausalContext
+  readonly strength: Strength
+  readonly answered: number
+  readonly epoch: string
+  readonly receipt: Receipt | undefined
+}
+
+export interface Refused {
+  readonly kind: 'refused'
+  readonly fault: Fault
+  readonly epoch: string
+}
+
+export type GetReply = Got | Refused
+export type PutReply = Written | Refused
+export type StoreReply = Got | Written | Refused
+
+/** The hints of one data thread. */
+export interface HintsListed {
+  readonly kind: 'hints-listed'
+  /** `target`: the uid of the host that is to have them. */
+  readonly hints: readonly { readonly partition: number; readonly target: number; readonly pending: number }[]
+  /** Since the thread started: created = delivered + superseded + pending. */
+  readonly figures: HintFigures
+}
+
+/** All that a coordinator may be told. */
+export type CoordinatorMessage =
+  | StoreRequest
+  | VnodeReply
+  /** Which hints lie on this thread? Answered by `hints-listed`. */
+  | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }
+  | { readonly kind: 'ring'; readonly view: RingView }
+  | { readonly kind: 'buckets'; readonly table: BucketTable }
+  /** To itself: look for requests that are overdue. */
+  | { readonly kind: 'tick' }
+  /** To itself: subscribe to the ring again. */
+  | { readonly kind: 'renew' }

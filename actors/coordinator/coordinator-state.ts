@@ -1,0 +1,124 @@
+import type { Message, Ref, UndeliveredReason } from '../../bus/bus.ts'
+import { type Fault, fault } from '../../model/fault.ts'
+import type { ActorSpec, Context } from '../../runtime/actor.ts'
+import type { IdTable } from '../../runtime/id-table.ts'
+import type { Counter, Histogram } from '../../runtime/metrics.ts'
+import type { BucketTable } from '../ring/bucket-table.ts'
+import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
+import type { DeadlineWheel } from './deadline-wheel.ts'
+import type { RecentWrites } from './recent-writes.ts'
+import type { ReplyTimes } from './reply-times.ts'
+import type { Replica, ReplicaSet, RingIndex } from '../ring/ring-index.ts'
+import type { StoreResources } from '../store-resources.ts'
+import type { VnodeReply } from '../vnode/vnode-protocol.ts'
+
+export type CoordinatorContext = Context<CoordinatorMessage, StoreResources>
+
+export interface CoordinatorState {
+  /** undefined until the ring keeper has spoken. */
+  ring: RingIndex | undefined
+  buckets: BucketTable
+  readonly operations: IdTable<Operation>
+  nextOperation: number
+  readonly wheel: DeadlineWheel
+  readonly recent: RecentWrites
+  /** How long reads take: when a further replica is asked. */
+  readonly replyTimes: ReplyTimes
+  isTicking: boolean
+  /** Where accepted writes are told; undefined where events are off. */
+  readonly door: Ref | undefined
+  /** How to start the vnode of a partition. */
+  readonly vnodeSpec: (partition: number) => ActorSpec
+  readonly figures: CoordinatorFigures
+}
+
+export interface CoordinatorFigures {
+  readonly get: Histogram
+  readonly put: Histogram
+  readonly forwarded: Counter
+  readonly repaired: Counter
+  readonly hedged: Counter
+  readonly refused: (code: string) => Counter
+}
+
+/** A request under way, from its first message to its last reply. */
+export interface Operation {
+  readonly id: number
+  readonly deadlineMs: number
+  replied(slot: number, reply: VnodeReply, state: CoordinatorState, context: CoordinatorContext): void
+  /** The replica in that slot was not reached, or did not take the message. */
+  missed(slot: number, reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void
+  /** A good while has passed without an end: ask others. */
+  overdue(state: CoordinatorState, context: CoordinatorContext): void
+  expired(state: CoordinatorState, context: CoordinatorContext): void
+  /** Slots that have not answered yet, on hosts of that thread. */
+  waitsFor(thread: string): readonly number[]
+}
+
+/** Slots an operation may have: its number and the slot share one correlation. */
+export const slotsMax = 64
+
+export function correlationOf(operation: number, slot: number): number {
+  return operation * slotsMax + slot
+}
+
+export function begin(operation: Operation, state: CoordinatorState, context: CoordinatorContext): void {
+  state.operations.set(operation.id, operation)
+  state.wheel.add(operation.id, operation.deadlineMs, context.now())
+  if (state.isTicking) return
+  state.isTicking = true
+  context.after(state.wheel.slotMs, tick)
+}
+
+const tick: CoordinatorMessage = Object.freeze({ kind: 'tick' })
+
+export function end(operation: Operation, state: CoordinatorState): void {
+  state.operations.delete(operation.id)
+}
+
+/** Time that is left, for messages that serve this operation. At least 1 ms: 0 would mean no deadline. */
+export function budgetOf(operation: Operation, context: CoordinatorContext): number {
+  return Math.max(1, operation.deadlineMs - context.now())
+}
+
+export function refuse(to: Ref<never>, why: Fault, state: CoordinatorState, context: CoordinatorContext): void {
+  state.figures.refused(why.code).add()
+  context.send(to as Ref<Message>, { kind: 'refused', fault: why, epoch: state.ring?.view.epoch ?? '' } as Message)
+}
+
+export function quorumFault(
+  what: string,
+  needed: number,
+  answered: number,
+  set: ReplicaSet,
+  outcome: 'refused' | 'indeterminate' | undefined
+): Fault {
+  const away = set.replicas.filter(replica => !replica.isReachable).map(replica => `${replica.host.name} (${replica.host.state})`)
+  const detail =
+    `the ${what} needs ${needed} of ${set.present} replicas, ${answered} answered` +
+    (away.length === 0 ? '' : `; away: ${away.join(', ')}`) +
+    '. Ask for fewer, or try again when the hosts are back'
+  return fault('quorum_unavailable', detail, outcome === undefined ? { needed, answered } : { needed, answered, outcome })
+}
+
+export function timeoutFault(what: string, needed: number, answered: number, outcome: 'indeterminate' | undefined): Fault {
+  const detail = `the ${what} has ${answered} of ${needed} answers and its time is up${outcome === undefined ? '' : ': some replica may hold the write'}`
+  return fault('timeout', detail, outcome === undefined ? { needed, answered } : { needed, answered, outcome })
+}
+
+export function receiptOf(
+  consistency: Strength,
+  needed: number,
+  acks: readonly { readonly replica: Replica; readonly durability: 'committed' | 'flushed' }[],
+  context: CoordinatorContext,
+  epoch: string
+): Receipt {
+  const acknowledgements: Acknowledgement[] = acks.map(({ replica, durability }) => ({
+    host: replica.host.name,
+    zone: replica.host.zone,
+    dc: replica.host.dc,
+    role: replica.isFallback ? 'fallback' : 'primary',
+    durability
+  }))
+  return { consistency, needed, acks: acknowledgements, coordinator: context.host, epoch }
+}

@@ -1,0 +1,179 @@
+import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
+import { limits } from '../../model/limits.ts'
+import type { ActorSpec, Behaviour } from '../../runtime/actor.ts'
+import { IdTable } from '../../runtime/id-table.ts'
+import { durationBounds } from '../../runtime/metrics.ts'
+import type { CoordinatorMessage } from './coordinator-protocol.ts'
+import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
+import { RecentWrites } from './recent-writes.ts'
+import { hintLedgerOf } from '../vnode/hint-ledger.ts'
+import { ReplyTimes } from './reply-times.ts'
+import { serve } from './request-service.ts'
+import { RingIndex } from '../ring/ring-index.ts'
+import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
+import { dataThreadOf, isReachable, type RingView } from '../ring/ring-view.ts'
+import { wholenessOf } from '../vnode/wholeness.ts'
+import type { StoreResources } from '../store-resources.ts'
+import type { WorkMessage } from '../work/work-protocol.ts'
+
+export interface CoordinatorArguments {
+  /** How to start the vnode of a partition, under the supervisor `vnodes`. */
+  readonly vnodeSpec: (partition: number) => ActorSpec
+  /** Name of the actor on this thread that hears of accepted writes. */
+  readonly door: string | undefined
+}
+
+const wheelSlotMs = 10
+const recentWritesMax = limits.coordinatorRequestsMax
+/** Without a reply in this time, the ring keeper is asked again. */
+const renewMs = ringLeaseMs
+
+/**
+ * Serves requests for the partitions of its thread: one per data thread.
+ * Passes on what belongs elsewhere, at most twice (to the host, to its thread).
+ */
+export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, CoordinatorArguments, StoreResources> = {
+  kind: 'coordinator',
+
+  start({ vnodeSpec, door }, context) {
+    const { metrics } = context
+    const seconds = 'Time from a request to its reply, at the coordinator'
+    const refusedHelp = 'Requests that were refused, by code'
+    const state: CoordinatorState = {
+      ring: undefined,
+      buckets: {},
+      operations: new IdTable(),
+      nextOperation: 1,
+      wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
+      recent: new RecentWrites(recentWritesMax),
+      replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
+      isTicking: false,
+      door:
+        door === undefined || !context.resources.settings.events
+          ? undefined
+          : { address: addressOf(context.thread, door), correlation: 0, incarnation: 0 },
+      vnodeSpec,
+      figures: {
+        get: metrics.histogram('request_seconds', seconds, durationBounds, { operation: 'get' }),
+        put: metrics.histogram('request_seconds', seconds, durationBounds, { operation: 'put' }),
+        forwarded: metrics.counter('requests_forwarded_total', 'Requests passed on to the coordinator of another thread or host'),
+        repaired: metrics.counter('read_repairs_total', 'Replicas that a read found stale and mended'),
+        hedged: metrics.counter('reads_hedged_total', 'Replicas asked since others were slow'),
+        refused: code => metrics.counter('requests_refused_total', refusedHelp, { code })
+      }
+    }
+    metrics.observe('requests_in_flight', 'Requests under way at coordinators', () => state.operations.size)
+    subscribe(state, context)
+    return state
+  },
+
+  receive(state, message, context) {
+    switch (message.kind) {
+      case 'get':
+      case 'put':
+      case 'delete':
+        return serve(state, message, context)
+      case 'tick':
+        return tick(state, context)
+      case 'ring':
+        return takeRing(state, message.view, context)
+      case 'buckets':
+        state.buckets = message.table
+        return
+      case 'renew':
+        tellOfHints(context)
+        return subscribe(state, context)
+      case 'list-hints':
+        return listHints(message, context)
+      default: {
+        const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
+        operation?.replied(context.correlation % slotsMax, message, state, context)
+      }
+    }
+  },
+
+  undelivered(state, reason, context) {
+    const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
+    operation?.missed(context.correlation % slotsMax, reason, state, context)
+  },
+
+  unreachable(state, thread, context) {
+    for (const operation of [...state.operations.values()]) {
+      for (const slot of operation.waitsFor(thread)) operation.missed(slot, 'unreachable', state, context)
+    }
+  },
+
+  idle: state => state.operations.size === 0,
+
+  summary: state => ({ epoch: state.ring?.view.epoch ?? null, requests: state.operations.size })
+}
+
+function tick(state: CoordinatorState, context: CoordinatorContext): void {
+  const now = context.now()
+  for (const id of state.wheel.due(now)) {
+    const operation = state.operations.get(id)
+    if (operation === undefined) continue
+    if (now < operation.deadlineMs) operation.overdue(state, context)
+    else operation.expired(state, context)
+  }
+  state.isTicking = state.operations.size > 0
+  if (state.isTicking) context.after(state.wheel.slotMs, { kind: 'tick' })
+}
+
+function subscribe(state: CoordinatorState, context: CoordinatorContext): void {
+  const keeper: Ref<RingKeeperMessage> = {
+    address: addressOf(threadAddressOf(context.host, 'system'), 'ring-keeper'),
+    correlation: 0,
+    incarnation: 0
+  }
+  context.signal(keeper, { kind: 'subscribe', have: state.ring?.view.revision ?? '', replyTo: context.replyRef<RingNews>(0) })
+  context.after(state.ring === undefined ? renewMs / 8 : renewMs, { kind: 'renew' })
+}
+
+function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
+  const before = state.ring?.view
+  state.ring = new RingIndex(view, context.host)
+  // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
+  wholenessOf(context.resources.store).isWhole = view.hosts.every(host => host.name !== context.host || host.state !== 'joining')
+  if (before?.partitions !== view.partitions) startVnodes(state, view, context)
+  for (const host of view.hosts) {
+    // One that is only suspected may answer yet, and where nobody could stand in for it, it is waited for.
+    const mayAnswer = isReachable(host) || (host.state === 'suspect' && view.hosts.length <= view.replicas)
+    if (host.name !== context.host && !mayAnswer) giveUpOn(host.name, state, context)
+  }
+}
+
+/** A vnode for each partition of this thread, whoever owns it now: it costs a few hundred bytes, and the ring may move. */
+function startVnodes(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
+  const self = view.hosts.find(host => host.name === context.host)
+  if (self === undefined) return
+  for (let partition = 0; partition < view.partitions; partition++) {
+    if (threadAddressOf(context.host, dataThreadOf(self, partition)) === context.thread)
+      context.startChild('vnodes', state.vnodeSpec(partition))
+  }
+}
+
+/** Hints that lie here are delivered without any request. */
+function tellOfHints(context: CoordinatorContext): void {
+  const targets = hintLedgerOf(context.resources.store, context.resources.dots).targets()
+  if (targets.length === 0) return
+  const keeper: Ref<WorkMessage> = {
+    address: addressOf(threadAddressOf(context.host, 'system'), 'work-keeper'),
+    correlation: 0,
+    incarnation: 0
+  }
+  context.signal(keeper, { kind: 'hints-pending', targets })
+}
+
+function listHints(message: Extract<CoordinatorMessage, { kind: 'list-hints' }>, context: CoordinatorContext): void {
+  const ledger = hintLedgerOf(context.resources.store, context.resources.dots)
+  context.send(message.replyTo, { kind: 'hints-listed', hints: [...ledger.pending()], figures: ledger.figures })
+}
+
+/** Replies of a host that is down will not come. */
+function giveUpOn(host: string, state: CoordinatorState, context: CoordinatorContext): void {
+  for (const operation of [...state.operations.values()]) {
+    for (const slot of operation.waitsFor(host)) operation.missed(slot, 'unreachable', state, context)
+  }
+}

@@ -1,0 +1,48 @@
+import type { Ref } from '../../bus/bus.ts'
+import type { RootEntry } from '../../model/root-list.ts'
+import { classesHash, classesIn, type KeyClasses } from '../vnode/key-classes.ts'
+import { preferenceOf } from '../ring/ring-index.ts'
+import type { HostView, RingView } from '../ring/ring-view.ts'
+import type { VnodeAsk, VnodeReplies } from '../vnode/vnode-desk.ts'
+import type { VnodeReply } from '../vnode/vnode-protocol.ts'
+
+/** A tree that two hosts both have: of a partition, and of the keys whose buckets ask for n replicas. */
+export interface Share {
+  readonly partition: number
+  readonly n: number
+}
+
+/** What both hosts own by the present ring, in an order that both keep. */
+export function sharesOf(view: RingView, classes: KeyClasses, one: HostView, other: HostView): readonly Share[] {
+  const a = view.hosts.indexOf(one)
+  const b = view.hosts.indexOf(other)
+  const shares: Share[] = []
+  for (let partition = 0; partition < view.partitions; partition++) {
+    for (const n of classesIn(classes)) {
+      const owners = preferenceOf(view.owners, partition, n)
+      if (owners.includes(a) && owners.includes(b)) shares.push({ partition, n })
+    }
+  }
+  return shares
+}
+
+/** One question for each partition of the shares: the roots of its trees. */
+export function rootAsks(host: HostView, shares: readonly Share[], classes: KeyClasses): readonly VnodeAsk[] {
+  return [...new Set(shares.map(({ partition }) => partition))].map(partition => ({
+    host,
+    partition,
+    message: (replyTo: Ref<VnodeReply>) => ({ kind: 'roots' as const, classes, replyTo })
+  }))
+}
+
+/** Those of the shares whose trees are built, and follow these classes. */
+export function rootsOf(shares: readonly Share[], replies: VnodeReplies, classes: KeyClasses): readonly RootEntry[] {
+  const hash = classesHash(classes)
+  const known = new Map<string, RootEntry>()
+  for (const reply of replies) {
+    if (reply?.kind !== 'roots' || reply.classes !== hash) continue
+    const { partition } = reply
+    for (const { n, depth, high, low } of reply.trees) known.set(`${partition}/${n}`, { partition, n, depth, high, low })
+  }
+  return shares.flatMap(({ partition, n }) => known.get(`${partition}/${n}`) ?? [])
+}

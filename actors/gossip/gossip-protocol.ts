@@ -1,0 +1,129 @@
+import type { Ref } from '../../bus/bus.ts'
+import type { Fault } from '../../model/fault.ts'
+import type { Brief } from '../../model/member-list.ts'
+import type { HostState, Member } from '../../model/membership.ts'
+import type { BucketProperties, BucketTable } from '../ring/bucket-table.ts'
+
+/** What a cluster is born with and keeps for ever. */
+export interface ClusterShape {
+  /** Random, so that two clusters of one name are not taken for each other. */
+  readonly id: string
+  readonly partitions: number
+  /** Default N. */
+  readonly replicas: number
+}
+
+/** A member as this host sees it. `state` is what is said of it, by itself or by who suspects it. */
+export interface SeenMember extends Member {
+  /** What this host goes by: as `state`, but `down` for a self whose name another one has taken. */
+  readonly seenState: HostState
+  readonly isBack: boolean
+  /** Whether this host's own probes reach it; false where only others vouch for it. */
+  readonly isDirect: boolean
+  /** Another identity has come to take its name and place; it will be removed when that one has its data. */
+  readonly isReplaced: boolean
+}
+
+/** What survives a restart of the host. */
+export interface ClusterState {
+  readonly cluster: ClusterShape
+  readonly members: readonly Member[]
+  readonly table: BucketTable
+}
+
+/** That a member was alive when its heartbeat counter stood so. */
+export interface Beat {
+  readonly uid: number
+  readonly incarnation: number
+  readonly heartbeat: number
+}
+
+/** What each message between agents of one cluster brings along. */
+export interface Gist extends Beat {
+  /** Id of the cluster. The uid, incarnation and heartbeat beside it are the sender's. */
+  readonly cluster: string
+  /** The sender's name. */
+  readonly from: string
+  /** Digest of the sender's view: where it is another, the two have something to tell each other. */
+  readonly view: number
+  /** The same of its bucket table. */
+  readonly table: number
+  readonly news: readonly Brief[]
+  /** Whom the sender has heard of by itself, a moment ago. */
+  readonly beats: readonly Beat[]
+}
+
+/** One row of a view, by its digest. */
+export interface RowDigest {
+  readonly uid: number
+  readonly digest: number
+}
+
+/** Between gossip agents, `HOST.system.gossip-agent`. */
+export type SwimMessage =
+  /** Are you alive, and the one that is meant? Answered by `gossip-ack`. */
+  | { readonly kind: 'gossip-probe'; readonly gist: Gist; readonly target: number; readonly replyTo: Ref<SwimMessage> }
+  /** Probe that one for me: answered by `gossip-ack` where it lives, by `gossip-nack` where it gives no answer. */
+  | {
+      readonly kind: 'gossip-relay'
+      readonly gist: Gist
+      readonly target: number
+      readonly name: string
+      readonly replyTo: Ref<SwimMessage>
+    }
+  | { readonly kind: 'gossip-ack'; readonly gist: Gist; readonly target: number }
+  | { readonly kind: 'gossip-nack'; readonly gist: Gist; readonly target: number }
+  | { readonly kind: 'gossip-news'; readonly gist: Gist }
+  /** All rows of the sender by digest. Answered by `gossip-rows`. */
+  | { readonly kind: 'gossip-sync'; readonly gist: Gist; readonly digests: readonly RowDigest[] }
+  /** Rows in full; `wants`: uids whose rows the sender wants; `more`: how many it could not put in. */
+  | {
+      readonly kind: 'gossip-rows'
+      readonly gist: Gist
+      readonly members: readonly Member[]
+      readonly wants: readonly number[]
+      readonly more: number
+    }
+  /** Bucket properties: all, or those that were changed. `wantsReply`: answer with yours. */
+  | { readonly kind: 'gossip-table'; readonly gist: Gist; readonly table: BucketTable; readonly wantsReply: boolean }
+  /**
+   * To everybody, from one that belongs to no cluster yet. `founded`: but has begun one of its own, which it would give up.
+   * `formerly`: the uid that its data directory had before it lost its data, so that self is no more; 0 for none.
+   */
+  | { readonly kind: 'gossip-hello'; readonly member: Member; readonly founded: boolean; readonly formerly: number }
+  /** Come in. `ticket` and `seat`: the incarnation and seat to take. `table`: see `gossip-table`. */
+  | {
+      readonly kind: 'gossip-welcome'
+      readonly cluster: ClusterShape
+      readonly from: string
+      readonly uid: number
+      readonly ticket: number
+      readonly seat: number | undefined
+      readonly table: BucketTable
+    }
+  /** Another one lives under your name. */
+  | { readonly kind: 'gossip-unwelcome'; readonly uid: number; readonly holder: number; readonly why: string }
+
+/** The gossip agent of a host: `HOST.system.gossip-agent`. */
+export type GossipMessage =
+  | SwimMessage
+  /** Set properties of a bucket, and spread them at once. Answered by `bucket-set` or `refused`. */
+  | {
+      readonly kind: 'set-bucket'
+      readonly bucket: string
+      readonly properties: Partial<BucketProperties>
+      readonly replyTo: Ref<BucketReply>
+    }
+  /** From the transfer agent: all that this host will own on the future ring has arrived. `epoch`: see `arrivalOf`. */
+  | { readonly kind: 'arrived'; readonly epoch: string }
+  /** To itself. */
+  | { readonly kind: 'round' }
+  | { readonly kind: 'spread' }
+  | { readonly kind: 'publish' }
+  | { readonly kind: 'probe-late'; readonly sequence: number }
+  | { readonly kind: 'probe-over'; readonly sequence: number }
+  | { readonly kind: 'suspicion-over'; readonly uid: number; readonly incarnation: number }
+
+export type BucketReply =
+  | { readonly kind: 'bucket-set' }
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }

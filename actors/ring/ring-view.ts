@@ -1,0 +1,73 @@
+import type { Address } from '../../bus/bus.ts'
+import { addressOf, threadAddressOf } from '../../bus/bus.ts'
+import type { HostState } from '../../model/membership.ts'
+
+/** What a thread has to know of a host to reach its vnodes. */
+export interface HostView {
+  readonly name: string
+  readonly uid: number
+  readonly incarnation: number
+  readonly state: HostState
+  readonly dc: string
+  readonly zone: string
+  readonly weight: number
+  /** Data threads: partition p lives on thread `data-(p mod threads)`. */
+  readonly threads: number
+  readonly pid: number
+  readonly http: string
+  readonly nats: string
+  readonly version: string
+  /** It was away not long ago and may lack writes: reads ask it besides, so that they mend it. */
+  readonly isBack: boolean
+  /**
+   * Whether this host reaches it by itself. false: it lives, as others vouch, but what this host sends it is not answered, so that
+   * coordinators here do well to ask others first.
+   */
+  readonly isDirect: boolean
+  /** Epoch of the membership that the host has seen. */
+  readonly seen: string
+  /** For which future ring it has its data: see `arrivalOf`. */
+  readonly arrived: string
+}
+
+/**
+ * The ring as the ring keeper hands it to threads and clients: plain values, so that it travels as it is.
+ * `owners` are indices into `hosts`, preference order; `future` holds them as they will be once joining hosts have their data,
+ * and is empty where nobody joins.
+ */
+export interface RingView {
+  readonly cluster: string
+  /** Hash of the membership it follows from, as 8 hex digits. Equal membership, equal ring. */
+  readonly epoch: string
+  /** Names this view: other than the epoch it changes with the hosts' states, too. */
+  readonly revision: string
+  readonly partitions: number
+  /** Default replicas of a key, N. */
+  readonly replicas: number
+  readonly hosts: readonly HostView[]
+  readonly owners: readonly (readonly number[])[]
+  readonly future: readonly (readonly number[])[]
+  /** The host that joins now; '' where none does. */
+  readonly joining: string
+}
+
+/** Whether a host is worth asking now. A hint: requests have deadlines all the same. */
+export function isReachable(host: Pick<HostView, 'state'>): boolean {
+  return host.state === 'up' || host.state === 'leaving' || host.state === 'joining'
+}
+
+export function dataThreadOf(host: HostView, partition: number): string {
+  return `data-${partition % host.threads}`
+}
+
+export function vnodeNameOf(partition: number): string {
+  return `vnode-${partition}`
+}
+
+export function vnodeAddressOf(host: HostView, partition: number): Address {
+  return addressOf(threadAddressOf(host.name, dataThreadOf(host, partition)), vnodeNameOf(partition))
+}
+
+export function coordinatorAddressOf(host: HostView, partition: number): Address {
+  return addressOf(threadAddressOf(host.name, dataThreadOf(host, partition)), 'coordinator')
+}

@@ -1,0 +1,239 @@
+import { addressOf, type Ref } from '../../bus/bus.ts'
+import type { Fault } from '../../model/fault.ts'
+import { bucketOf, type Key } from '../../model/key.ts'
+import { arrivalOf } from '../../model/membership.ts'
+import type { Behaviour, Context } from '../../runtime/actor.ts'
+import { type BucketTable, propertiesOf } from './bucket-table.ts'
+import type { GossipMessage } from '../gossip/gossip-protocol.ts'
+import { preferenceOf } from './ring-index.ts'
+import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
+import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
+import type { SystemResources } from '../system-resources.ts'
+import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
+
+type TransferMessage =
+  | VnodeReply
+  | { readonly kind: 'ring'; readonly view: RingView }
+  | { readonly kind: 'buckets'; readonly table: BucketTable }
+  | { readonly kind: 'renew' }
+  | { readonly kind: 'retry'; readonly run: number }
+
+type TransferContext = Context<TransferMessage, SystemResources>
+
+/** One source to be read to its end. */
+interface Run {
+  /** New with each fetch, so that late replies to an earlier one find nothing. */
+  id: number
+  readonly partition: number
+  readonly source: HostView
+  after: Key | undefined
+  /** Pairs of the page under way that are not stored here yet; −1: the page has not come. */
+  outstanding: number
+  next: Key | undefined
+  attempt: number
+}
+
+interface TransferState {
+  view: RingView | undefined
+  table: BucketTable
+  /** What to say once they are through: the future ring for which the runs were made, see `arrivalOf`. */
+  arrival: string
+  waiting: Run[]
+  readonly active: Map<number, Run>
+  nextRun: number
+  pairs: number
+  hasArrived: boolean
+}
+
+const runsAtOnce = 4
+const pairsPerPage = 200
+const attemptMs = 5_000
+const slots = 2
+
+/**
+ * While a host joins: fetches what this host will own and does not own from those that own it now. Mostly that is the joining host,
+ * but evenness may move a partition between others, too. Writes reach the future owners meanwhile, and need a quorum of them as well.
+ */
+export const transferAgent: Behaviour<TransferState, TransferMessage, undefined, SystemResources> = {
+  kind: 'transfer-agent',
+
+  start(_, context) {
+    subscribe(undefined, context)
+    return { view: undefined, table: {}, arrival: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
+  },
+
+  receive(state, message, context) {
+    switch (message.kind) {
+      case 'ring':
+        state.view = message.view
+        return plan(state, context)
+      case 'buckets':
+        state.table = message.table
+        return
+      case 'renew':
+        return subscribe(state.view, context)
+      case 'retry': {
+        const run = state.active.get(message.run)
+        if (run !== undefined) fetch(state, run, context)
+        return
+      }
+      default: {
+        const run = state.active.get(Math.floor(context.correlation / slots))
+        if (run !== undefined) replied(state, run, message, context)
+      }
+    }
+  },
+
+  undelivered(state, _reason, context) {
+    const run = state.active.get(Math.floor(context.correlation / slots))
+    if (run !== undefined) later(run, context)
+  },
+
+  summary: state => ({ waiting: state.waiting.length, active: state.active.size, pairs: state.pairs })
+}
+
+function subscribe(view: RingView | undefined, context: TransferContext): void {
+  const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
+  context.signal(keeper, { kind: 'subscribe', have: view?.revision ?? '', replyTo: context.replyRef<RingNews>(0) })
+  context.after(ringLeaseMs, { kind: 'renew' })
+}
+
+/** Sources of each partition that this host will own and does not own: those whose place it takes, else all that own it now. */
+function plan(state: TransferState, context: TransferContext): void {
+  const { view } = state
+  const self = view?.hosts.findIndex(host => host.name === context.host) ?? -1
+  if (view === undefined || self < 0 || view.joining === '') return
+  // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail.
+  if (view.hosts.some(host => isReachable(host) && host.seen !== view.epoch)) return
+  const isStuck = [...state.waiting, ...state.active.values()].some(
+    run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host))
+  )
+  const joining = view.hosts.find(host => host.name === view.joining)
+  const arrival = arrivalOf(view.epoch, joining?.uid ?? 0)
+  if (state.arrival === arrival && !isStuck) return
+  state.arrival = arrival
+  state.hasArrived = false
+  state.pairs = 0
+  state.waiting = []
+  state.active.clear()
+  const replicas = replicaCounts(view, state.table)
+  for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self, replicas)
+  proceed(state, context)
+}
+
+/** Every N that some bucket has: each gives lists of its own, and so gains of its own. */
+function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> {
+  return new Set([view.replicas, ...Object.values(table).flatMap(entry => entry.properties.n ?? [])])
+}
+
+function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
+  const sources = new Set<HostView>()
+  for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
+  for (const source of sources) {
+    state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
+  }
+}
+
+function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly HostView[] {
+  const present = preferenceOf(view.owners, partition, n)
+  const future = preferenceOf(view.future, partition, n)
+  if (!future.includes(self) || present.includes(self)) return []
+  const displaced = present.filter(index => !future.includes(index))
+  const reachable = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? []).filter(isReachable)
+  const preferred = reachable(displaced)
+  return preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)
+}
+
+function proceed(state: TransferState, context: TransferContext): void {
+  while (state.active.size < runsAtOnce) {
+    const run = state.waiting.pop()
+    if (run === undefined) break
+    fetch(state, run, context)
+  }
+  if (state.active.size > 0 || state.hasArrived) return
+  state.hasArrived = true
+  if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
+  const agent: Ref<GossipMessage> = { address: addressOf(context.thread, 'gossip-agent'), correlation: 0, incarnation: 0 }
+  context.signal(agent, { kind: 'arrived', epoch: state.arrival })
+}
+
+function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
+  return { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }
+}
+
+function fetch(state: TransferState, run: Run, context: TransferContext): void {
+  state.active.delete(run.id)
+  run.id = state.nextRun++
+  state.active.set(run.id, run)
+  run.outstanding = -1
+  run.attempt++
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots)
+  context.send(
+    vnodeOf(run.source, run.partition),
+    { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo },
+    attemptMs
+  )
+  watch(run, context)
+}
+
+/** Look again when the attempt should be over. */
+function watch(run: Run, context: TransferContext): void {
+  context.after(attemptMs + 500 * run.attempt, { kind: 'retry', run: run.id })
+}
+
+function later(run: Run, context: TransferContext): void {
+  context.after(Math.min(200 * 2 ** run.attempt, attemptMs), { kind: 'retry', run: run.id })
+}
+
+function replied(state: TransferState, run: Run, reply: VnodeReply, context: TransferContext): void {
+  switch (reply.kind) {
+    case 'page':
+      if (run.outstanding !== -1) return
+      return take(state, run, reply, context)
+    case 'stored':
+      if (run.outstanding > 0 && --run.outstanding === 0) turnPage(state, run, context)
+      return
+    case 'failed':
+      return failed(run, reply.fault, context)
+    default:
+  }
+}
+
+function take(state: TransferState, run: Run, page: Extract<VnodeReply, { kind: 'page' }>, context: TransferContext): void {
+  const self = state.view?.hosts.find(host => host.name === context.host)
+  if (self === undefined) return
+  run.next = page.next
+  run.outstanding = page.pairs.length
+  state.pairs += page.pairs.length
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots + 1)
+  for (const { key, siblings } of page.pairs) {
+    context.send(
+      vnodeOf(self, run.partition),
+      {
+        kind: 'replicate',
+        key,
+        siblings,
+        resolver: propertiesOf(state.table, bucketOf(key), context.resources.defaults).resolver,
+        durability: 'flushed',
+        replyTo
+      },
+      attemptMs
+    )
+  }
+  if (page.pairs.length === 0) turnPage(state, run, context)
+}
+
+function turnPage(state: TransferState, run: Run, context: TransferContext): void {
+  run.attempt = 0
+  if (run.next !== undefined) {
+    run.after = run.next
+    return fetch(state, run, context)
+  }
+  state.active.delete(run.id)
+  proceed(state, context)
+}
+
+function failed(run: Run, why: Fault, context: TransferContext): void {
+  context.log.warn({ partition: run.partition, source: run.source.name, code: why.code }, `transfer is delayed: ${why.detail}`)
+  later(run, context)
+}

@@ -1,0 +1,321 @@
+import type { Ref } from '../../bus/bus.ts'
+import { type Fault, fault } from '../../model/fault.ts'
+import { admitted, type Floor, isPurgeable, stripped } from '../../model/floor.ts'
+import { hintsEnd, hintsStart, standInIdOf } from '../../model/hint.ts'
+import { type Key, systemKeysEnd } from '../../model/key.ts'
+import { emptySiblings, type Siblings } from '../../model/siblings.ts'
+import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
+import { counterOf, join } from '../../model/version-vector.ts'
+import type { Context } from '../../runtime/actor.ts'
+import type { Counter } from '../../runtime/metrics.ts'
+import { type Completion, retiredMs } from '../../storage/store.ts'
+import { decodeFloor, encodeFloor, floorKeysOf, floorsEnd, floorsStart, type KeptFloor } from '../floor/floor-codec.ts'
+import { ClassLookup, classesIn, type KeyClasses } from './key-classes.ts'
+import type { StoreResources } from '../store-resources.ts'
+import type { FloorMessage, FloorReply, Settlement } from '../floor/floor-protocol.ts'
+import type { VnodeMessage } from './vnode-protocol.ts'
+import type { VnodeTree } from './vnode-tree.ts'
+import { writeFaultsOf } from './write-faults.ts'
+
+type VnodeContext = Context<VnodeMessage, StoreResources>
+type FloorRef = Ref<FloorReply | Settlement>
+type Raise = Extract<FloorMessage, { kind: 'raise-floor' }>
+
+interface Kept extends KeptFloor {
+  readonly lookup: ClassLookup
+}
+
+/** What has come since a floor was prepared. */
+interface Prepared {
+  readonly token: string
+  readonly failures: number
+  /** Of each vnode id, the lowest counter among the versions that came from other replicas. */
+  readonly came: Map<number, number>
+}
+
+interface Sweep {
+  /** Every owner keeps the floor. false: only count. */
+  readonly purges: boolean
+  after: Key | undefined
+  purged: number
+  /** Tombstones that stay, by class. */
+  readonly left: Map<number, number>
+  readonly waiting: FloorRef[]
+}
+
+const slicePairs = 128
+const slicePauseMs = 5
+const floorsMax = 64
+
+/**
+ * The floors of one vnode: what they purge, and what they keep from coming back.
+ * A vnode without tombstones has none; then a write costs one comparison more.
+ * @see docs/decisions/0009-tombstones-by-floors.md
+ */
+export class VnodeFloors {
+  readonly #partition: number
+  readonly #tree: VnodeTree
+  readonly #purged: Counter
+  readonly #refused: Counter
+  readonly #kept: Kept[] = []
+  #prepared: Prepared | undefined
+  #prepares = 0
+  #tombstones = 0
+  /** Of the last sweep; undefined: there was none yet. */
+  #left: ReadonlyMap<number, number> | undefined
+  #tombstonesThen = 0
+  #classes: KeyClasses | undefined
+  #sweep: Sweep | undefined
+
+  constructor(partition: number, tree: VnodeTree, context: VnodeContext) {
+    this.#partition = partition
+    this.#tree = tree
+    this.#purged = context.metrics.counter(
+      'tombstones_purged_total',
+      'Tombstones erased since every owner has proved to know them'
+    )
+    this.#refused = context.metrics.counter(
+      'obsolete_records_total',
+      'Records that came back after they were purged, and were not taken'
+    )
+    this.#load(context)
+  }
+
+  get isAny(): boolean {
+    return this.#kept.length > 0 || this.#prepared !== undefined
+  }
+
+  get tombstones(): number {
+    return [...(this.#left?.values() ?? [])].reduce((sum, count) => sum + count, this.#tombstones - this.#tombstonesThen)
+  }
+
+  /** The floor of the key's class as it is kept here; undefined: none. */
+  vectorFor(key: Key): Floor | undefined {
+    let floor: Floor | undefined
+    // More than one only where the key's bucket has changed its n: what either proves holds.
+    for (const { lookup, n, vector } of this.#kept)
+      if (lookup.of(key) === n) floor = floor === undefined ? vector : join(floor, vector)
+    return floor
+  }
+
+  /** A tombstone is written here. */
+  tombstoneCame(): void {
+    this.#tombstones++
+  }
+
+  /**
+   * What of a record from elsewhere is to be merged with what is here. To be asked only where there `isAny` floor.
+   * @returns `incoming` itself where it may all come in; undefined: none of it, and the sender was told
+   */
+  admit(
+    key: Key,
+    before: Uint8Array | undefined,
+    incoming: Siblings,
+    senders: Floor | undefined,
+    replyTo: FloorRef,
+    context: VnodeContext
+  ): Siblings | undefined {
+    const local = before === undefined ? undefined : decodeSiblings(before)
+    const floor = this.vectorFor(key)
+    const taken = floor === undefined ? incoming : admitted(floor, local, incoming, senders)
+    if (taken === undefined && floor !== undefined) {
+      this.#refused.add()
+      context.send(replyTo, { kind: 'obsolete', floor })
+      return undefined
+    }
+    if (this.#prepared !== undefined && taken !== undefined) note(this.#prepared.came, local ?? emptySiblings, taken)
+    return taken
+  }
+
+  receive(message: FloorMessage, context: VnodeContext): void {
+    switch (message.kind) {
+      case 'strip':
+        return this.#strip(message.key, message.floor, message.replyTo, context)
+      case 'want-floor':
+        return this.#want(message.classes, message.replyTo, context)
+      case 'guard-floor':
+        return context.send(message.replyTo, this.#guard(context))
+      case 'prepare-floor':
+        return this.#prepare(message.n, message.replyTo, context)
+      case 'raise-floor':
+        return this.#raise(message, context)
+      case 'sweep':
+        return this.#startSweep(true, message.replyTo, context)
+      case 'sweep-slice':
+        return this.#slice(context)
+    }
+  }
+
+  #load(context: VnodeContext): void {
+    const { pairs, corrupt } = context.resources.store.scan(this.#partition, floorsStart, floorsMax)
+    for (const { key, record } of pairs) {
+      if (key >= floorsEnd) break
+      const kept = decodeFloor(record)
+      if (kept !== undefined) this.#keep(kept)
+      else context.log.error({ partition: this.#partition }, 'a floor of an unknown format is passed over')
+    }
+    for (const key of corrupt) {
+      if (key < floorsEnd) context.log.error({ partition: this.#partition }, 'a copy of a floor is damaged; the other one holds')
+    }
+  }
+
+  /** Two copies of a class are one floor: what either proves holds. */
+  #keep(floor: KeptFloor): void {
+    const at = this.#kept.findIndex(({ n }) => n === floor.n)
+    const kept = { ...floor, lookup: new ClassLookup(floor.classes) }
+    if (at < 0) this.#kept.push(kept)
+    else this.#kept[at] = kept
+  }
+
+  #want(classes: KeyClasses, replyTo: FloorRef, context: VnodeContext): void {
+    this.#classes = classes
+    if (this.#left === undefined && this.#sweep === undefined) this.#startSweep(false, undefined, context)
+    const wanted = new Set<number>()
+    for (const [n, count] of this.#left ?? []) if (count > 0) wanted.add(n)
+    if (this.#left !== undefined && this.#tombstones > this.#tombstonesThen) for (const n of classesIn(classes)) wanted.add(n)
+    context.send(replyTo, {
+      kind: 'floor-wanted',
+      partition: this.#partition,
+      classes: [...wanted].sort((a, b) => a - b),
+      tombstones: this.#tombstones
+    })
+  }
+
+  #guard(context: VnodeContext): FloorReply {
+    const { dots, store } = context.resources
+    const { pairs, corrupt } = store.scan(this.#partition, hintsStart, 1)
+    const hints = (pairs[0]?.key ?? hintsEnd) < hintsEnd || (corrupt[0] ?? hintsEnd) < hintsEnd
+    const ids: number[] = []
+    // Of an id that has lost something, nobody knows what else of it is on its way.
+    const counter = dots.isWhole ? dots.counter : 0
+    ids.push(dots.vnode, counter, standInIdOf(dots.vnode), counter)
+    for (const { vnode, atMs } of dots.retired) if (context.now() - atMs < retiredMs) ids.push(vnode, 0, standInIdOf(vnode), 0)
+    return { kind: 'floor-guarded', partition: this.#partition, hints, ids }
+  }
+
+  #prepare(n: number, replyTo: FloorRef, context: VnodeContext): void {
+    const { failures } = context.resources.store
+    const token = `${context.incarnation}-${++this.#prepares}`
+    this.#prepared = { token, failures, came: new Map() }
+    const floor = this.#kept.find(kept => kept.n === n)?.vector ?? []
+    context.send(replyTo, { kind: 'floor-prepared', partition: this.#partition, token, floor })
+  }
+
+  #raise({ n, classes, token, floor, replyTo }: Raise, context: VnodeContext): void {
+    const prepared = this.#prepared
+    const { store } = context.resources
+    if (prepared?.token !== token) return fail(replyTo, outdated, context)
+    this.#prepared = undefined
+    if (prepared.failures !== store.failures) return fail(replyTo, changed, context)
+    for (const [vnode, lowest] of prepared.came) if (counterOf(floor, vnode) >= lowest) return fail(replyTo, changed, context)
+    const before = this.#kept.find(kept => kept.n === n)
+    const kept: KeptFloor = { n, vector: join(before?.vector ?? [], floor), classes }
+    const settled = (why: Fault | undefined): void => {
+      if (why !== undefined) {
+        // It is true all the same, but after a crash nobody would know it.
+        const at = this.#kept.findIndex(({ n: other }) => other === n)
+        if (at >= 0) this.#kept.splice(at, 1)
+        if (before !== undefined) this.#keep(before)
+      }
+      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+    }
+    const record = encodeFloor(kept)
+    const [first, second] = floorKeysOf(n)
+    // In force at once: from here on, what it covers and is not here must not come in any more.
+    this.#keep(kept)
+    store.write(this.#partition, first, record, 'flushed', ignored)
+    store.write(this.#partition, second, record, 'flushed', new Settled(this.#partition, settled, context))
+  }
+
+  #startSweep(purges: boolean, replyTo: FloorRef | undefined, context: VnodeContext): void {
+    const isRunning = this.#sweep !== undefined
+    // One that runs may have passed keys that are to go now: begin again.
+    const waiting = this.#sweep?.waiting ?? []
+    this.#sweep = { purges: purges || this.#sweep?.purges === true, after: systemKeysEnd, purged: 0, left: new Map(), waiting }
+    if (replyTo !== undefined) this.#sweep.waiting.push(replyTo)
+    this.#tombstonesThen = this.#tombstones
+    if (!isRunning) context.after(slicePauseMs, { kind: 'sweep-slice' })
+  }
+
+  #slice(context: VnodeContext): void {
+    const sweep = this.#sweep
+    if (sweep === undefined) return
+    const page = context.resources.store.scan(this.#partition, sweep.after, slicePairs)
+    const lookup = new ClassLookup(this.#classes ?? { replicas: context.resources.settings.defaults.n, others: [] })
+    for (const { key, record } of page.pairs) this.#consider(sweep, key, record, lookup, context)
+    sweep.after = page.next
+    if (page.next !== undefined) return void context.after(slicePauseMs, { kind: 'sweep-slice' })
+    this.#sweep = undefined
+    this.#left = sweep.left
+    const left = [...sweep.left.values()].reduce((sum, count) => sum + count, 0)
+    for (const to of sweep.waiting) context.send(to, { kind: 'swept', partition: this.#partition, purged: sweep.purged, left })
+  }
+
+  #consider(sweep: Sweep, key: Key, record: Uint8Array, lookup: ClassLookup, context: VnodeContext): void {
+    const siblings = decodeSiblings(record)
+    if (!siblings.versions.some(({ tombstone }) => tombstone)) return
+    const floor = this.vectorFor(key)
+    if (sweep.purges && floor !== undefined && isPurgeable(floor, siblings)) {
+      this.#erase(key, record, new Settled(this.#partition, nobody, context), context)
+      this.#purged.add()
+      sweep.purged++
+    } else {
+      const n = lookup.of(key)
+      sweep.left.set(n, (sweep.left.get(n) ?? 0) + 1)
+    }
+  }
+
+  #erase(key: Key, record: Uint8Array, done: Completion, context: VnodeContext): void {
+    if (context.resources.store.erase(this.#partition, key, done)) this.#tree.changed(key, record, undefined)
+  }
+
+  #strip(key: Key, others: Floor, replyTo: FloorRef, context: VnodeContext): void {
+    const { store } = context.resources
+    const record = store.read(this.#partition, key)
+    const held = record === undefined ? undefined : decodeSiblings(record)
+    if (record === undefined || held === undefined) return context.send(replyTo, stored)
+    const left = stripped(held, this.vectorFor(key), others)
+    if (left === held) return context.send(replyTo, stored)
+    const settled = (why: Fault | undefined): void =>
+      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+    const done = new Settled(this.#partition, settled, context)
+    if (left === undefined) return this.#erase(key, record, done, context)
+    const bytes = encodeSiblings(left)
+    if (store.write(this.#partition, key, bytes, 'flushed', done)) this.#tree.changed(key, record, bytes)
+  }
+}
+
+const stored: Settlement = Object.freeze({ kind: 'stored', durability: 'flushed' })
+const outdated = fault('unavailable', 'the floor was prepared anew meanwhile, or the vnode was', { outcome: 'refused' })
+const changed = fault('unavailable', 'something came or was lost for which the floor would be wrong', { outcome: 'refused' })
+const nobody = (): void => {}
+const ignored: Completion = Object.freeze({ settled() {} })
+
+function fail(to: FloorRef, why: Fault, context: VnodeContext): void {
+  context.send(to, { kind: 'failed', fault: why })
+}
+
+/** Versions that were not seen here before. */
+function note(came: Map<number, number>, local: Siblings, incoming: Siblings): void {
+  for (const { vnode, counter } of incoming.versions) {
+    if (local.versions.some(version => version.vnode === vnode && version.counter === counter)) continue
+    came.set(vnode, Math.min(came.get(vnode) ?? Number.POSITIVE_INFINITY, counter))
+  }
+}
+
+class Settled implements Completion {
+  readonly #partition: number
+  readonly #told: (why: Fault | undefined) => void
+  readonly #context: VnodeContext
+
+  constructor(partition: number, told: (why: Fault | undefined) => void, context: VnodeContext) {
+    this.#partition = partition
+    this.#told = told
+    this.#context = context
+  }
+
+  settled(why: Fault | undefined): void {
+    if (why !== undefined) writeFaultsOf(this.#context.resources.store).add(this.#partition)
+    this.#told(why)
+  }
+}

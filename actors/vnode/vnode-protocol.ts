@@ -1,0 +1,141 @@
+import type { Ref } from '../../bus/bus.ts'
+import type { CausalContext } from '../../model/causal-context.ts'
+import type { Fault } from '../../model/fault.ts'
+import type { Key } from '../../model/key.ts'
+import type { VersionVector } from '../../model/version-vector.ts'
+import type { Durability } from '../../storage/store.ts'
+import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
+import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
+import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
+
+/** How a bucket settles concurrent values: kept for the reader, or the newest by its writer's clock. */
+export type Resolver = 'siblings' | 'last-write-wins'
+
+export type VnodeMessage =
+  | TreeMessage
+  | HintMessage
+  | RepairMessage
+  | FloorMessage
+  /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
+  | {
+      readonly kind: 'write'
+      readonly key: Key
+      readonly value: Uint8Array
+      readonly contentType: string
+      readonly tombstone: boolean
+      readonly context: CausalContext | undefined
+      /** Refuse with key_exists where a live value is known here. */
+      readonly create: boolean
+      readonly modifiedMs: number
+      readonly expiresMs: number
+      /** This host is no owner of the key, and none is reachable: mint and keep it as a hint for the owner of this uid. */
+      readonly standIn?: number | undefined
+      readonly resolver: Resolver
+      readonly durability: Durability
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** Merge what another replica has. Answered by `stored`; by `obsolete` where all of it was purged here. */
+  | {
+      readonly kind: 'replicate'
+      readonly key: Key
+      readonly siblings: Uint8Array
+      readonly resolver: Resolver
+      readonly durability: Durability
+      /** From an exchange: the floor that the sending vnode keeps for the key's class. */
+      readonly floor?: VersionVector | undefined
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** What is here? Answered by `record`. */
+  | { readonly kind: 'read'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
+  /** Is it what I have? Answered by `same`, or by `record` where it is not. `digest` 0: I have nothing; −1: send it in any case. */
+  | { readonly kind: 'compare'; readonly key: Key; readonly digest: number; readonly replyTo: Ref<VnodeReply> }
+  /** A page of the partition in key order, for transfer and listing. */
+  | {
+      readonly kind: 'scan'
+      readonly after: Key | undefined
+      readonly pairsMax: number
+      /** Keys alone, or with their siblings. */
+      readonly keysOnly: boolean
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** For `explain`: what is known of the key here. */
+  | { readonly kind: 'inspect'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
+
+export type VnodeReply =
+  | TreeReply
+  | HintReply
+  | RepairReply
+  | FloorReply
+  /** `context`: what the writer had seen, and its own write. */
+  | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
+  /** `purged`: a part of it was purged here, and is not stored: the floor that says so. */
+  | { readonly kind: 'stored'; readonly durability: Durability; readonly purged?: VersionVector | undefined }
+  | { readonly kind: 'failed'; readonly fault: Fault }
+  /** Empty: no record here. `floor`: what was purged here of the key's class. */
+  | { readonly kind: 'record'; readonly siblings: Uint8Array; readonly floor?: VersionVector | undefined }
+  | { readonly kind: 'same' }
+  | {
+      readonly kind: 'page'
+      readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array }[]
+      readonly next: Key | undefined
+    }
+  | {
+      readonly kind: 'inspected'
+      readonly found: boolean
+      /** [uid.partition.epoch, counter] of each version. */
+      readonly dots: readonly (readonly [string, number])[]
+      readonly siblings: number
+      readonly tombstone: boolean
+      readonly digest: string
+      readonly bytes: number
+      /** What is kept here of the key for others. */
+      readonly hints: readonly HintInspected[]
+    }
+
+/** What a vnode is told of the hints that it keeps for hosts that are away. `target`: the uid of such a host. */
+export type HintMessage =
+  /** Keep it for `target`; merged into what is kept for it already. Answered by `stored`. */
+  | {
+      readonly kind: 'hint'
+      readonly target: number
+      readonly key: Key
+      readonly siblings: Uint8Array
+      readonly resolver: Resolver
+      readonly durability: Durability
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** It has arrived: forget it, if it is still the one with this digest. */
+  | { readonly kind: 'hint-delivered'; readonly target: number; readonly key: Key; readonly digest: number }
+  /** A page of what is kept for `target`, in key order. Answered by `hints`. */
+  | {
+      readonly kind: 'hints-page'
+      readonly target: number
+      /** The last key of the page before. */
+      readonly after: Key | undefined
+      readonly pairsMax: number
+      readonly replyTo: Ref<VnodeReply>
+    }
+  /** How many are kept here? Answered by `held`. */
+  | { readonly kind: 'hints-held'; readonly replyTo: Ref<VnodeReply> }
+
+export type HintReply =
+  | {
+      readonly kind: 'hints'
+      readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array }[]
+      /** Where to go on; undefined at the end. */
+      readonly next: Key | undefined
+    }
+  | {
+      readonly kind: 'held'
+      readonly partition: number
+      /** On the disk, and being written or erased right now. */
+      readonly pending: number
+      /** The id under which this vnode mints as a stand-in: as alive as its own. Its counter is the same one. */
+      readonly standIn: number
+    }
+
+/** A hint as `inspected` shows it. */
+export interface HintInspected {
+  readonly target: number
+  readonly ageMs: number
+}
