@@ -35,7 +35,7 @@ export interface Member {
   readonly route: string
   readonly version: string
   readonly pid: number
-  /** Epoch of the membership that it has seen, as of its heartbeat. */
+  /** Epoch of the membership by whose ring all of its data threads write, as of its heartbeat. */
   readonly seen: string
   /** For which future ring it has all its data, see `arrivalOf`; '' for none. */
   readonly arrived: string

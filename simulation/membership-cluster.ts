@@ -284,7 +284,8 @@ function rowOf(host: MembershipHost, incarnation: number): Member {
     zone: 'z1',
     weight: 1,
     heartbeat: 0,
-    threads: 1,
+    // No data threads: there is nothing to settle.
+    threads: 0,
     http: `http://${host.name}:7070`,
     nats: `nats://${host.name}:4222`,
     route: host.route,

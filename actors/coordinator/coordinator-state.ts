@@ -20,6 +20,8 @@ export interface CoordinatorState {
   buckets: BucketTable
   readonly operations: IdTable<Operation>
   nextOperation: number
+  /** Operations with lower numbers were begun by another ring, and some of them are still under way; undefined: none is. */
+  settling: number | undefined
   readonly wheel: DeadlineWheel
   readonly recent: RecentWrites
   /** How long reads take: when a further replica is asked. */

@@ -7,6 +7,7 @@ import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
+import type { GossipMessage } from '../gossip/gossip-protocol.ts'
 import { hintLedgerOf } from '../vnode/hint-ledger.ts'
 import { ReplyTimes } from './reply-times.ts'
 import { serve } from './request-service.ts'
@@ -45,6 +46,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       buckets: {},
       operations: new IdTable(),
       nextOperation: 1,
+      settling: undefined,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
       replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
@@ -83,6 +85,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         return
       case 'renew':
         tellOfHints(context)
+        if (state.settling === undefined) tellSettled(state, context)
         return subscribe(state, context)
       case 'list-hints':
         return listHints(message, context)
@@ -117,6 +120,7 @@ function tick(state: CoordinatorState, context: CoordinatorContext): void {
     if (now < operation.deadlineMs) operation.overdue(state, context)
     else operation.expired(state, context)
   }
+  settle(state, context)
   state.isTicking = state.operations.size > 0
   if (state.isTicking) context.after(state.wheel.slotMs, { kind: 'tick' })
 }
@@ -137,11 +141,32 @@ function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorC
   // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
   wholenessOf(context.resources.store).isWhole = view.hosts.every(host => host.name !== context.host || host.state !== 'joining')
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
+  if (before?.epoch !== view.epoch) state.settling = state.nextOperation
+  settle(state, context)
   for (const host of view.hosts) {
     // One that is only suspected may answer yet, and where nobody could stand in for it, it is waited for.
     const mayAnswer = isReachable(host) || (host.state === 'suspect' && view.hosts.length <= view.replicas)
     if (host.name !== context.host && !mayAnswer) giveUpOn(host.name, state, context)
   }
+}
+
+/** Once what was begun by another ring is over, all that this thread writes goes to the owners of this one, and to those that will be. */
+function settle(state: CoordinatorState, context: CoordinatorContext): void {
+  if (state.settling === undefined) return
+  for (const { id } of state.operations.values()) if (id < state.settling) return
+  state.settling = undefined
+  tellSettled(state, context)
+}
+
+/** Said again and again: a host that joins fetches nothing before all threads of all hosts have settled. */
+function tellSettled(state: CoordinatorState, context: CoordinatorContext): void {
+  if (state.ring === undefined) return
+  const agent: Ref<GossipMessage> = {
+    address: addressOf(threadAddressOf(context.host, 'system'), 'gossip-agent'),
+    correlation: 0,
+    incarnation: 0
+  }
+  context.signal(agent, { kind: 'settled', thread: context.thread, epoch: state.ring.view.epoch })
 }
 
 /** A vnode for each partition of this thread, whoever owns it now: it costs a few hundred bytes, and the ring may move. */

@@ -32,8 +32,10 @@ interface Question {
 
 /** Correlations from here on are the clerk's. */
 export const clerkCorrelations = 2
-const attemptsMax = 3
+const attemptsMax = 5
 const retryMs = 300
+/** The first wait for an answer, then twice as long each time: the message may be lost, or the peer have much to read. */
+const patienceMs = 4_000
 
 /** Keeps a run's correspondence: one question to the peer at a time, asked again where the answer fails to come, and no faster than the pace. */
 export class ExchangeClerk implements ExchangeDesk {
@@ -138,6 +140,7 @@ export class ExchangeClerk implements ExchangeDesk {
     this.bytes += size
     this.#bytesOut.add(size)
     this.#context.send(this.#peer, message, question.timeoutMs)
-    this.#context.after(question.timeoutMs, { kind: 'ask-again', question: question.id })
+    const waitMs = Math.min(question.timeoutMs, patienceMs * 2 ** (question.attempt - 1))
+    this.#context.after(waitMs, { kind: 'ask-again', question: question.id })
   }
 }

@@ -128,6 +128,7 @@ function emptyState(known: ClusterState | undefined, context: GossipContext): Go
     isPublishing: false,
     isSpreading: false,
     epoch: '',
+    settled: new Map(),
     said: new Set(),
     figures: figuresOf(context)
   }
@@ -203,6 +204,9 @@ function handle(state: GossipState, message: GossipMessage, context: GossipConte
       return setBucket(state, message, context)
     case 'arrived':
       return setSelf(state, { ...selfOf(state, context), arrived: message.epoch }, context)
+    case 'settled':
+      state.settled.set(message.thread, message.epoch)
+      return publishSoon(state, context)
     case 'gossip-hello':
       return takeHello(state, message, context)
     case 'gossip-welcome':

@@ -1,4 +1,4 @@
-import type { Ref } from '../../bus/bus.ts'
+import type { Ref, ThreadAddress } from '../../bus/bus.ts'
 import type { Fault } from '../../model/fault.ts'
 import type { Brief } from '../../model/member-list.ts'
 import type { HostState, Member } from '../../model/membership.ts'
@@ -116,6 +116,8 @@ export type GossipMessage =
     }
   /** From the transfer agent: all that this host will own on the future ring has arrived. `epoch`: see `arrivalOf`. */
   | { readonly kind: 'arrived'; readonly epoch: string }
+  /** From a coordinator of this host: nothing is under way any more that its thread began by another ring than that of `epoch`. */
+  | { readonly kind: 'settled'; readonly thread: ThreadAddress; readonly epoch: string }
   /** To itself. */
   | { readonly kind: 'round' }
   | { readonly kind: 'spread' }

@@ -1,4 +1,4 @@
-import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
+import { addressOf, type Ref, type ThreadAddress, threadAddressOf } from '../../bus/bus.ts'
 import type { Dissemination } from '../../model/dissemination.ts'
 import { spreadLimit } from '../../model/dissemination.ts'
 import { limits } from '../../model/limits.ts'
@@ -91,6 +91,8 @@ export interface GossipState {
   isPublishing: boolean
   isSpreading: boolean
   epoch: string
+  /** By which ring each data thread of this host writes. */
+  readonly settled: Map<ThreadAddress, string>
   /** What was logged, so that it is said once. */
   readonly said: Set<string>
   readonly figures: GossipFigures

@@ -1,4 +1,4 @@
-import { addressOf, type Ref } from '../../bus/bus.ts'
+import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import {
   arrivalOf,
   freeSeat,
@@ -24,7 +24,7 @@ export function publish(state: GossipState, context: GossipContext): void {
   takePlace(state, context)
   if (state.isRingStale) state.epoch = membershipEpoch(state.members.members)
   const self = selfOf(state, context)
-  if (self.seen !== state.epoch) setSelf(state, { ...self, seen: state.epoch }, context)
+  if (self.seen !== state.epoch && hasSettled(state, self, context)) setSelf(state, { ...self, seen: state.epoch }, context)
   // What was changed just now is told just now, too.
   state.isRingStale = false
   const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
@@ -34,6 +34,13 @@ export function publish(state: GossipState, context: GossipContext): void {
   state.isViewStale = false
   state.isTableStale = false
   state.isFileStale = false
+}
+
+/** This host has seen a membership once all its data threads write by the ring that follows from it. */
+function hasSettled(state: GossipState, { threads }: Member, { host }: GossipContext): boolean {
+  for (let thread = 0; thread < threads; thread++)
+    if (state.settled.get(threadAddressOf(host, `data-${thread}`)) !== state.epoch) return false
+  return true
 }
 
 function save(state: GossipState, cluster: ClusterShape, context: GossipContext): void {

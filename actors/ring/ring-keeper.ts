@@ -108,12 +108,14 @@ function viewNameOf({ name, uid, isReplaced }: SeenMember): string {
 }
 
 function hostViewOf(member: SeenMember): HostView {
-  const { uid, incarnation, dc, zone, weight, threads, pid, http, nats, version, isBack, isDirect, seen, arrived } = member
+  const { uid, incarnation, standing, dc, zone, weight, threads, pid, http, nats, version } = member
+  const { isBack, isDirect, isReplaced, seen, arrived } = member
   return {
     name: viewNameOf(member),
     uid,
     incarnation,
     state: member.seenState,
+    standing,
     dc,
     zone,
     weight,
@@ -124,6 +126,7 @@ function hostViewOf(member: SeenMember): HostView {
     version,
     isBack,
     isDirect,
+    isReplaced,
     seen,
     arrived
   }

@@ -1,6 +1,6 @@
 import type { Address } from '../../bus/bus.ts'
 import { addressOf, threadAddressOf } from '../../bus/bus.ts'
-import type { HostState } from '../../model/membership.ts'
+import type { HostState, Standing } from '../../model/membership.ts'
 
 /** What a thread has to know of a host to reach its vnodes. */
 export interface HostView {
@@ -8,6 +8,8 @@ export interface HostView {
   readonly uid: number
   readonly incarnation: number
   readonly state: HostState
+  /** Where it stands with the ring, suspected or not. */
+  readonly standing: Standing
   readonly dc: string
   readonly zone: string
   readonly weight: number
@@ -24,7 +26,9 @@ export interface HostView {
    * coordinators here do well to ask others first.
    */
   readonly isDirect: boolean
-  /** Epoch of the membership that the host has seen. */
+  /** It has lost its data, and another self joins in its place: there is nobody to read from. */
+  readonly isReplaced: boolean
+  /** Epoch of the membership by whose ring all its data threads write. */
   readonly seen: string
   /** For which future ring it has its data: see `arrivalOf`. */
   readonly arrived: string

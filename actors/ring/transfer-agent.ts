@@ -25,7 +25,8 @@ interface Run {
   /** New with each fetch, so that late replies to an earlier one find nothing. */
   id: number
   readonly partition: number
-  readonly source: HostView
+  /** Its uid. */
+  readonly source: number
   after: Key | undefined
   /** Pairs of the page under way that are not stored here yet; −1: the page has not come. */
   outstanding: number
@@ -98,16 +99,15 @@ function subscribe(view: RingView | undefined, context: TransferContext): void {
   context.after(ringLeaseMs, { kind: 'renew' })
 }
 
-/** Sources of each partition that this host will own and does not own: those whose place it takes, else all that own it now. */
+/** Begin anew where the ring to be is another one. */
 function plan(state: TransferState, context: TransferContext): void {
   const { view } = state
   const self = view?.hosts.findIndex(host => host.name === context.host) ?? -1
   if (view === undefined || self < 0 || view.joining === '') return
-  // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail.
-  if (view.hosts.some(host => isReachable(host) && host.seen !== view.epoch)) return
-  const isStuck = [...state.waiting, ...state.active.values()].some(
-    run => !view.hosts.some(host => host.uid === run.source.uid && isReachable(host))
-  )
+  // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail. Of one that cannot be
+  // reached nobody knows by which ring it writes.
+  if (view.hosts.some(host => takesPart(host, view) && host.seen !== view.epoch)) return
+  const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source))
   const joining = view.hosts.find(host => host.name === view.joining)
   const arrival = arrivalOf(view.epoch, joining?.uid ?? 0)
   if (state.arrival === arrival && !isStuck) return
@@ -121,27 +121,38 @@ function plan(state: TransferState, context: TransferContext): void {
   proceed(state, context)
 }
 
+/** One that waits to join later is nobody's owner, and one that is replaced is no more. */
+function takesPart(host: HostView, view: RingView): boolean {
+  return !host.isReplaced && (host.standing !== 'joining' || (host.name === view.joining && isReachable(host)))
+}
+
 /** Every N that some bucket has: each gives lists of its own, and so gains of its own. */
 function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> {
   return new Set([view.replicas, ...Object.values(table).flatMap(entry => entry.properties.n ?? [])])
 }
 
 function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
-  const sources = new Set<HostView>()
+  const sources = new Set<number>()
   for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
   for (const source of sources) {
     state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
   }
 }
 
-function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly HostView[] {
+/**
+ * Uids of those whose place this host takes, since a quorum of a write may be one of them and one that stays; where one of these has lost
+ * its data, all other owners. None of them may be left out because it is away just now: it may have the only copy that is left of a
+ * write, and once the ring has moved nobody asks it any more.
+ */
+function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly number[] {
   const present = preferenceOf(view.owners, partition, n)
   const future = preferenceOf(view.future, partition, n)
   if (!future.includes(self) || present.includes(self)) return []
-  const displaced = present.filter(index => !future.includes(index))
-  const reachable = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? []).filter(isReachable)
-  const preferred = reachable(displaced)
-  return preferred.length === displaced.length && preferred.length > 0 ? preferred : reachable(present)
+  const hostsOf = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? [])
+  const displaced = hostsOf(present.filter(index => !future.includes(index)))
+  const areSound = displaced.length > 0 && !displaced.some(host => host.isReplaced)
+  const sources = areSound ? displaced : hostsOf(present).filter(host => !host.isReplaced)
+  return sources.map(host => host.uid)
 }
 
 function proceed(state: TransferState, context: TransferContext): void {
@@ -162,17 +173,18 @@ function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
 }
 
 function fetch(state: TransferState, run: Run, context: TransferContext): void {
+  const source = state.view?.hosts.find(host => host.uid === run.source)
   state.active.delete(run.id)
   run.id = state.nextRun++
   state.active.set(run.id, run)
   run.outstanding = -1
   run.attempt++
-  const replyTo = context.replyRef<VnodeReply>(run.id * slots)
-  context.send(
-    vnodeOf(run.source, run.partition),
-    { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo },
-    attemptMs
-  )
+  // One that has left the cluster has the plan made anew with the next view.
+  if (source !== undefined) {
+    const replyTo = context.replyRef<VnodeReply>(run.id * slots)
+    const scan = { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo } as const
+    context.send(vnodeOf(source, run.partition), scan, attemptMs)
+  }
   watch(run, context)
 }
 
@@ -234,6 +246,6 @@ function turnPage(state: TransferState, run: Run, context: TransferContext): voi
 }
 
 function failed(run: Run, why: Fault, context: TransferContext): void {
-  context.log.warn({ partition: run.partition, source: run.source.name, code: why.code }, `transfer is delayed: ${why.detail}`)
+  context.log.warn({ partition: run.partition, source: run.source, code: why.code }, `transfer is delayed: ${why.detail}`)
   later(run, context)
 }

@@ -51,6 +51,8 @@ export function ringOf(
       version: '0',
       isBack: false,
       isDirect: true,
+      standing: 'up',
+      isReplaced: false,
       seen: '00000001',
       arrived: ''
     })),

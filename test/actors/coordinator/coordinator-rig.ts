@@ -281,6 +281,8 @@ export function hostOfName(name: string, states: Readonly<Record<string, HostSta
     version: '0',
     isBack: false,
     isDirect: true,
+    standing: 'up',
+    isReplaced: false,
     seen: '',
     arrived: ''
   }

@@ -19,6 +19,8 @@ function hostOf(name: string, state: HostState): HostView {
     version: '0',
     isBack: false,
     isDirect: true,
+    standing: 'up',
+    isReplaced: false,
     seen: '',
     arrived: ''
   }
