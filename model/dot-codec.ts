@@ -180,6 +180,8 @@ export function readDots(cursor: Cursor, oneCounterEach: boolean): number[] {
     if (counterStep === 0) throw new MalformedBytes('a counter is 0, or a dot is listed twice', entry)
     counter += counterStep
     if (counter > Number.MAX_SAFE_INTEGER) throw new MalformedBytes('a counter passes 2^53 - 1', entry)
+    // An array that grows by a push makes room for seventeen: most lists have one entry.
+    if (count === 1) return [uid * epochs + epoch, counter]
     dots.push(uid * epochs + epoch, counter)
   }
   return dots

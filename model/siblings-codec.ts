@@ -80,13 +80,15 @@ export function decodeSiblings(bytes: Uint8Array): Siblings {
   const dotsStart = cursor.at
   const dots = readDots(cursor, false)
   if (cursor.at !== headerEnd) throw new MalformedBytes('the causal header does not end where it says', cursor.at)
-  const versions: Sibling[] = []
+  let versions: Sibling[] = []
   for (let i = 0; i < dots.length; i += 2) {
     const vnode = dots[i]!
     const counter = dots[i + 1]!
     if (!covers(context, vnode, counter))
       throw new MalformedBytes(`the context does not cover version ${vnode}:${counter}`, dotsStart)
-    versions.push(readVersion(cursor, vnode, counter))
+    const version = readVersion(cursor, vnode, counter)
+    if (dots.length === 2) versions = [version]
+    else versions.push(version)
   }
   if (cursor.at !== bytes.length) throw new MalformedBytes('there are bytes behind the last version', cursor.at)
   return versions.length === 0 && isEmpty(context) ? emptySiblings : { context, versions }

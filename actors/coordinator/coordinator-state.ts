@@ -66,10 +66,14 @@ export function correlationOf(operation: number, slot: number): number {
 
 export function begin(operation: Operation, state: CoordinatorState, context: CoordinatorContext): void {
   state.operations.set(operation.id, operation)
-  state.wheel.add(operation.id, operation.deadlineMs, context.now())
-  if (state.isTicking) return
-  state.isTicking = true
-  context.after(state.wheel.slotMs, tick)
+  const nowMs = context.now()
+  if (!state.isTicking) {
+    state.isTicking = true
+    // Of what is left there nothing is under way any more; but the wheel has to know what time it is.
+    state.wheel.due(nowMs)
+    context.after(state.wheel.slotMs, tick)
+  }
+  state.wheel.add(operation.id, operation.deadlineMs, nowMs)
 }
 
 const tick: CoordinatorMessage = Object.freeze({ kind: 'tick' })
