@@ -31,6 +31,7 @@ export type { PutBytesOptions, PutOptions, ReadOptions, WriteOptions } from './a
 export type { EncodedValue, ValueCodec } from './api/client/value-codec.ts'
 export type { StoreEvent, WatchOptions } from './api/client/watch.ts'
 export {
+  AlreadyRunning,
   BadRequest,
   CorruptRecord,
   Forbidden,

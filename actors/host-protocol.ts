@@ -1,5 +1,7 @@
 import type { Ref } from '../bus/bus.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
+import type { ProfileTable } from '../runtime/cpu-profile.ts'
+import type { Refused } from './coordinator/coordinator-protocol.ts'
 
 /** The inspector of a host, on its main thread: `HOST.main.host`. */
 export type HostMessage =
@@ -7,7 +9,40 @@ export type HostMessage =
   | { readonly kind: 'describe-host'; readonly replyTo: Ref<HostReply> }
   /** All threads' metrics as Prometheus text. Answered by `host-metrics`. */
   | { readonly kind: 'collect-metrics'; readonly replyTo: Ref<HostReply> }
+  /** Begin a CPU profile of a thread. Answered by `profile-state`, or `refused`: no such thread, another one is under way. */
+  | { readonly kind: 'begin-profile'; readonly thread: string; readonly seconds: number; readonly replyTo: Ref<HostReply> }
+  /** How the last one stands. Answered by `profile-state`, or `refused`: none is kept. */
+  | { readonly kind: 'describe-profile'; readonly rowsMax: number; readonly replyTo: Ref<HostReply> }
+  /** A piece of its file. Answered by `profile-piece`, or `refused`: it is not kept, or was too large to keep. */
+  | { readonly kind: 'read-profile'; readonly id: string; readonly offset: number; readonly replyTo: Ref<HostReply> }
 
 export type HostReply =
   | { readonly kind: 'host-description'; readonly host: string; readonly tree: ActorDescription }
   | { readonly kind: 'host-metrics'; readonly host: string; readonly text: string }
+  | ({ readonly kind: 'profile-state'; readonly host: string } & ProfileState)
+  | ({ readonly kind: 'profile-piece' } & ProfilePiece)
+  | Refused
+
+/** The last CPU profile of a host: that of one of its threads. */
+export interface ProfileState {
+  readonly id: string
+  readonly thread: string
+  readonly seconds: number
+  readonly state: 'running' | 'done' | 'failed'
+  /** Until it has run for `seconds`; what follows takes a moment more. */
+  readonly left_ms: number
+  /** Why it failed; '' else. */
+  readonly error: string
+  /** Of the file for Chrome DevTools; 0 until it is done. */
+  readonly file_bytes: number
+  /** null until it is done. */
+  readonly table: ProfileTable | null
+}
+
+export interface ProfilePiece {
+  readonly id: string
+  readonly offset: number
+  /** Of the whole file. */
+  readonly size: number
+  readonly bytes: Uint8Array
+}

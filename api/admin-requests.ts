@@ -22,6 +22,18 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   work: async admin => JSON.stringify(await admin.work()),
   repair: async admin => JSON.stringify(await admin.repair()),
   metrics: admin => admin.metrics(),
+  'profile-begin': async (admin, request) => {
+    const host = admin.hostNamed(textOf(request, 'host'))
+    return JSON.stringify(await admin.profiles.begin(host, textOf(request, 'thread'), numberTextOf(request, 'seconds')))
+  },
+  profile: async (admin, request) =>
+    JSON.stringify(await admin.profiles.state(admin.hostNamed(textOf(request, 'host')), numberTextOf(request, 'top'))),
+  'profile-piece': async (admin, request) => {
+    const host = admin.hostNamed(textOf(request, 'host'))
+    const piece = await admin.profiles.piece(host, textOf(request, 'id') ?? '', numberTextOf(request, 'offset'))
+    const { id, offset, size, bytes } = piece
+    return JSON.stringify({ host, id, offset, size, bytes_base64: Buffer.from(bytes).toString('base64') })
+  },
   explain: async (admin, request) => {
     const bucket = textOf(request, 'bucket') ?? 'default'
     const key = keyOfRequest(request)
@@ -56,7 +68,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, work, repair, metrics, explain, bucket-get, bucket-set, buckets, keys
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}
@@ -141,6 +153,12 @@ function textOf(request: Members, name: string): string | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') throw badRequest(`"${name}" is ${JSON.stringify(value).slice(0, 64)}: a string is wanted`)
   return value
+}
+
+/** A number as a query would have it. */
+function numberTextOf(request: Members, name: string): string | undefined {
+  const value = request[name]
+  return typeof value === 'number' ? String(value) : textOf(request, name)
 }
 
 function flagOf(request: Members, name: string): boolean {

@@ -9,6 +9,7 @@ import { bucketFault, keyFault, keyOf } from '../model/key.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
+import { ProfileAdmin } from './admin-profile.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
@@ -57,12 +58,14 @@ export class Admin {
   readonly #core: StoreCore
   readonly #host: string
   readonly #timeoutMs: number
+  readonly profiles: ProfileAdmin
 
   /** @param host the one whose ring keeper, gossip agent and inspector are asked: the door's own */
   constructor(options: { readonly core: StoreCore; readonly host: string; readonly timeoutMs?: number | undefined }) {
     this.#core = options.core
     this.#host = options.host
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
+    this.profiles = new ProfileAdmin(options.core, this.#timeoutMs)
   }
 
   async cluster(): Promise<ClusterShown> {
@@ -97,18 +100,19 @@ export class Admin {
     return ringShown(view)
   }
 
-  /** @param host default: the door's own */
-  async actors(host: string = this.#host): Promise<{ readonly host: string; readonly tree: ActorDescription }> {
+  /** @param host default: the door's own @throws {StoreError} there is none of that name */
+  hostNamed(host: string = this.#host): string {
+    if (host === this.#host) return host
     const known = this.#view().hosts
-    if (host !== this.#host && !known.some(one => one.name === host)) {
-      throw errorOf(
-        fault(
-          'not_found',
-          `there is no host ${JSON.stringify(host.slice(0, 64))}: there are ${known.map(one => one.name).join(', ')}`
-        )
-      )
-    }
-    const reply = await this.#ask<HostMessage, HostReply>(host, 'main', 'host', { kind: 'describe-host' }, this.#timeoutMs)
+    if (known.some(one => one.name === host)) return host
+    const named = JSON.stringify(host.slice(0, 64))
+    throw errorOf(fault('not_found', `there is no host ${named}: there are ${known.map(one => one.name).join(', ')}`))
+  }
+
+  /** @param host default: the door's own */
+  async actors(host?: string): Promise<{ readonly host: string; readonly tree: ActorDescription }> {
+    const name = this.hostNamed(host)
+    const reply = await this.#ask<HostMessage, HostReply>(name, 'main', 'host', { kind: 'describe-host' }, this.#timeoutMs)
     if (reply.kind !== 'host-description') throw unexpected(reply)
     return { host: reply.host, tree: reply.tree }
   }

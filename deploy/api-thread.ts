@@ -12,6 +12,7 @@ import { runThread } from '../runtime/worker-thread.ts'
 import { doorConnection } from './door-connection.ts'
 import { breakThread, type Fault } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
+import { type ProfileOrder, profileThread } from './thread-profile.ts'
 import type { ApiThreadSettings } from './thread-settings.ts'
 
 /** The HTTP door, and what answers for the cluster as a whole: a client of this host's own coordinators. */
@@ -29,7 +30,12 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
   const app = await buildHttp({
     core,
     admin,
-    settings: { pairBytesMax: host.pairBytesMax, requestTimeoutMs: host.requestTimeoutMs, token: host.token },
+    settings: {
+      pairBytesMax: host.pairBytesMax,
+      requestTimeoutMs: host.requestTimeoutMs,
+      token: host.token,
+      rateLimitPerSecond: host.requestsPerSecond
+    },
     log: seat.log,
     metrics,
     feed,
@@ -58,6 +64,7 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
     stop: close,
     command(name, argument) {
       if (name === 'port') return port
+      if (name === 'profile') return profileThread(argument as ProfileOrder)
       if (name === 'fault' && settings.takesFaults) return breakThread(argument as Fault)
       throw new Error(`the api thread knows no command ${name}`)
     }

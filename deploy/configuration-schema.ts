@@ -153,6 +153,14 @@ export const hostSettingsSchema = Type.Object(
       maximum: limits.requestTimeoutMsMax,
       description: 'Milliseconds that a request may take, where it says nothing itself.'
     }),
+    requestsPerSecond: Type.Integer({
+      key: 'limits.requestsPerSecond',
+      default: 0,
+      minimum: 0,
+      maximum: limits.requestsPerSecondMax,
+      description:
+        'Requests a second that this host takes from one client: a connection to its NATS doors, an address at its HTTP door. More are refused as `rate_limited`. 0: no limit.'
+    }),
     token: Type.String({
       default: '',
       pattern: '^([\\x21-\\x7e]{8,512})?$',

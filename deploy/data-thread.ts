@@ -15,6 +15,7 @@ import { doorConnection } from './door-connection.ts'
 import { epochSource } from './epoch-port.ts'
 import { type Fault, FaultyStore } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
+import { type ProfileOrder, profileThread } from './thread-profile.ts'
 import type { DataThreadSettings } from './thread-settings.ts'
 
 /** A key that is written again within this time goes to the table once; after a crash so much is read from the log. */
@@ -43,7 +44,18 @@ runThread<DataThreadSettings>(async (settings, seat) => {
   const clients = await threadBus(settings, seat.name, 'c', seat.log)
   const connection = await doorConnection(settings, `carillon door ${host.name} ${seat.name}`)
   const { pairBytesMax, requestTimeoutMs } = host
-  const door = new ClientDoor({ bus: clients, coordinator: 'coordinator', pairBytesMax, log: seat.log, metrics })
+  const { requestsPerSecond } = host
+  const { threads } = settings
+  const door = new ClientDoor({
+    bus: clients,
+    coordinator: 'coordinator',
+    pairBytesMax,
+    requestsPerSecond,
+    threads,
+    now: () => systemClock.now(),
+    log: seat.log,
+    metrics
+  })
   const system = new ActorSystem<StoreResources>({
     host: host.name,
     thread: seat.name,
@@ -63,7 +75,16 @@ runThread<DataThreadSettings>(async (settings, seat) => {
   const { events } = settings.store
   system.start(
     dataTree(
-      natsDoorSpec({ connection, cluster: host.cluster, version: settings.version, pairBytesMax, requestTimeoutMs, events })
+      natsDoorSpec({
+        connection,
+        cluster: host.cluster,
+        version: settings.version,
+        pairBytesMax,
+        requestTimeoutMs,
+        requestsPerSecond,
+        threads,
+        events
+      })
     )
   )
   door.open(system)
@@ -77,6 +98,7 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     stop: close,
     async command(name, argument) {
       if (name === 'fault' && faulty !== undefined) return faulty.inject(argument as Fault)
+      if (name === 'profile') return profileThread(argument as ProfileOrder)
       if (name !== 'close') throw new Error(`the data thread knows no command ${name}`)
       await close()
       // An epoch that has lost something it minted is not taken up again.

@@ -1,10 +1,19 @@
-import type { HostMessage } from '../actors/host-protocol.ts'
+import type { HostMessage, HostReply, ProfilePiece, ProfileState } from '../actors/host-protocol.ts'
+import { type Fault, isFault } from '../model/fault.ts'
 import type { ActorDescription, Behaviour, SupervisorSpec } from '../runtime/actor.ts'
 
 /** What the main thread lends to its inspector. Answers come in a later turn. */
 export interface HostInspection {
   describe(told: (tree: ActorDescription) => void): void
   metrics(told: (text: string) => void): void
+  readonly profiles: HostProfiles
+}
+
+/** CPU profiles of the host's threads: `HostProfiler`. */
+export interface HostProfiles {
+  begin(thread: string, seconds: number): ProfileState | Fault
+  state(rowsMax: number): ProfileState | Fault
+  piece(id: string, offset: number): ProfilePiece | Fault
 }
 
 /** Answers for the host as a whole: its threads, their trees and figures. */
@@ -18,8 +27,25 @@ const hostInspector: Behaviour<undefined, HostMessage, undefined, HostInspection
         return context.resources.describe(tree => context.send(message.replyTo, { kind: 'host-description', host, tree }))
       case 'collect-metrics':
         return context.resources.metrics(text => context.send(message.replyTo, { kind: 'host-metrics', host, text }))
+      case 'begin-profile':
+        return context.send(message.replyTo, stateReply(host, context.resources.profiles.begin(message.thread, message.seconds)))
+      case 'describe-profile':
+        return context.send(message.replyTo, stateReply(host, context.resources.profiles.state(message.rowsMax)))
+      case 'read-profile': {
+        const piece = context.resources.profiles.piece(message.id, message.offset)
+        return context.send(message.replyTo, isFault(piece) ? refused(piece) : { kind: 'profile-piece', ...piece })
+      }
     }
   }
+}
+
+function stateReply(host: string, state: ProfileState | Fault): HostReply {
+  return isFault(state) ? refused(state) : { kind: 'profile-state', host, ...state }
+}
+
+/** The epoch is for those who ask about data. */
+function refused(why: Fault): HostReply {
+  return { kind: 'refused', fault: why, epoch: '' }
 }
 
 export const mainTree: SupervisorSpec = {

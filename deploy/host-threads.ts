@@ -10,6 +10,7 @@ import type { HostIdentity } from '../storage/host-identity.ts'
 import { serveEpochs } from './epoch-port.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
+import type { ProfileOrder, ThreadProfile } from './thread-profile.ts'
 import {
   type ApiThreadSettings,
   bucketDefaultsOf,
@@ -19,6 +20,8 @@ import {
 } from './thread-settings.ts'
 
 const closeMsMax = 20_000
+/** From a profile's last sample to the thread's answer, on a machine that has too much to do. */
+const profileMsMax = 20_000
 /** Most of what a request leaves behind is gone before this much has gathered, and is never copied. */
 const requestHeap = { resourceLimits: { maxYoungGenerationSizeMb: 96 } }
 /** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
@@ -132,6 +135,17 @@ export class HostThreads {
 
   async metrics(): Promise<readonly (readonly MetricSnapshot[])[]> {
     return await this.#group.metrics()
+  }
+
+  get names(): readonly string[] {
+    return this.#group.threads().map(thread => thread.name)
+  }
+
+  /** @throws where there is no such thread, it does not run, ends meanwhile, or does not answer in time */
+  async profile(thread: string, order: ProfileOrder): Promise<ThreadProfile> {
+    const worker = this.#group.thread(thread)
+    if (worker === undefined) throw new Error(`there is no thread ${thread}`)
+    return (await worker.command('profile', order, order.seconds * 1_000 + profileMsMax)) as ThreadProfile
   }
 
   inject(thread: string, fault: Fault): void {

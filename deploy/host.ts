@@ -24,9 +24,11 @@ import { clusterFileIn } from './cluster-file.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
+import { HostProfiler } from './host-profiler.ts'
 import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
 import { threadBus } from './thread-bus.ts'
+import { profileThread } from './thread-profile.ts'
 import type { CommonSettings } from './thread-settings.ts'
 import { version } from './version.ts'
 
@@ -114,6 +116,7 @@ export class RunningHost implements Host {
   #table: HostTable | undefined
   #threads: HostThreads | undefined
   #bus: NatsBus | undefined
+  #profiler: HostProfiler | undefined
   #system: ActorSystem<HostInspection> | undefined
   #stopping: Promise<void> | undefined
   #end: (error: Error | undefined) => void = () => {}
@@ -195,6 +198,7 @@ export class RunningHost implements Host {
 
   async #stop(): Promise<void> {
     this.#log.info({}, 'the host stops')
+    this.#profiler?.close()
     await this.#system?.stop()
     const counters = await this.#threads?.stop()
     await this.#letGo()
@@ -216,6 +220,7 @@ export class RunningHost implements Host {
   }
 
   async #letGo(): Promise<void> {
+    this.#profiler?.close()
     await this.#threads?.abandon()
     await this.#table?.close()
     await this.#bus?.close()
@@ -269,7 +274,17 @@ export class RunningHost implements Host {
   }
 
   #inspection(threads: HostThreads): HostInspection {
+    const profiles = new HostProfiler({
+      host: this.name,
+      threads: () => ['main', ...threads.names],
+      profile: (thread, order) => (thread === 'main' ? profileThread(order) : threads.profile(thread, order)),
+      clock: systemClock,
+      log: this.#log,
+      metrics: this.#metrics
+    })
+    this.#profiler = profiles
     return {
+      profiles,
       describe: told => void threads.describe(this.#mainTree()).then(told),
       metrics: told =>
         void threads

@@ -8,6 +8,7 @@ import { runThread } from '../runtime/worker-thread.ts'
 import { clusterFileIn } from './cluster-file.ts'
 import { breakThread, type Fault } from './fault-injection.ts'
 import { threadBus } from './thread-bus.ts'
+import { type ProfileOrder, profileThread } from './thread-profile.ts'
 import { bucketDefaultsOf, type SystemThreadSettings } from './thread-settings.ts'
 
 /** Membership, ring and repair: what must never delay a request. */
@@ -63,8 +64,9 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     metrics: () => metrics.snapshot(),
     drain: () => system.stop(),
     command(name, argument) {
+      if (name === 'profile') return profileThread(argument as ProfileOrder)
       if (name !== 'fault' || !settings.takesFaults) throw new Error(`the system thread knows no command ${name}`)
-      breakThread(argument as Fault)
+      return breakThread(argument as Fault)
     },
     async stop() {
       await system.stop()

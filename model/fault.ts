@@ -11,6 +11,8 @@ export interface FaultFigures {
   readonly limit?: number
   /** What was measured against `limit`. */
   readonly size?: number
+  /** Milliseconds after which it may be tried again; sooner it will be refused again. */
+  readonly retryAfterMs?: number
   /** What may have become of the write: `indeterminate` where some replica may hold it. */
   readonly outcome?: 'refused' | 'indeterminate'
 }
@@ -32,6 +34,7 @@ export const faultStatus = Object.freeze({
   not_allowed: 405,
   key_exists: 409,
   too_many_siblings: 409,
+  already_running: 409,
   precondition_failed: 412,
   too_large: 413,
   unsupported_media_type: 415,

@@ -45,8 +45,26 @@ export const limits = Object.freeze({
   timersPerActorMax: 65_536,
   requestTimeoutMsDefault: 2_000,
   requestTimeoutMsMax: 60_000,
-  /** Requests one coordinator has under way. */
+  /** Requests that one coordinator has under way and has not answered. */
   coordinatorRequestsMax: 16_384,
+  /** The same with those that are answered, while replicas that are late may still say that they have it. */
+  coordinatorOperationsMax: 65_536,
+  /** Bytes of values in writes that one coordinator has under way. */
+  coordinatorBytesMax: 128 * 1024 * 1024,
+  /** A wait in a coordinator's mailbox that is no trouble. */
+  admissionTargetMs: 100,
+  /** For how long all requests may wait longer than that before some are refused. */
+  admissionBurstMs: 250,
+  /** A request that has waited so long is refused in any case. */
+  admissionWaitMsMax: 500,
+  /** How long a coordinator remembers that it had too much to do. */
+  admissionAlertMs: 2_000,
+  /** When a request that was refused for overload may be repeated. */
+  overloadRetryMs: 100,
+  /** Requests a second that a bucket, or a client, may be limited to. */
+  requestsPerSecondMax: 10_000_000,
+  /** Clients whose rates one door tells apart. */
+  ratedClientsMax: 16_384,
   /** Requests one client has under way. */
   clientRequestsMax: 16_384,
   logSegmentBytes: 16 * 1024 * 1024,
@@ -79,5 +97,15 @@ export const limits = Object.freeze({
   /** Rows of members in one message, about 120 bytes each. */
   gossipRowsMax: 256,
   /** Probes that one host has under way, for others and on suspicion, too. */
-  gossipProbesMax: 1_024
+  gossipProbesMax: 1_024,
+  /** A CPU profile of a thread; one at a time on one host. */
+  profileSecondsMax: 60,
+  /** Functions that its table lists. */
+  profileRowsMax: 500,
+  /** Bytes of its file. */
+  profileBytesMax: 32 * 1024 * 1024,
+  /** Bytes of its file in one message. */
+  profilePieceBytes: 256 * 1024,
+  /** Milliseconds for which the last one is kept. */
+  profileKeptMs: 600_000
 })

@@ -142,7 +142,7 @@ export class MembershipCluster {
       self: rowOf(host, 1),
       birthShape: { partitions: shape.partitions, replicas: shape.replicas },
       joins: name !== 'h1',
-      defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' },
+      defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 },
       clusterFile: {
         load: () => host.saved,
         save: state => {

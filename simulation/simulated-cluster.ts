@@ -185,7 +185,7 @@ export class SimulatedCluster {
   }
 
   #defaults(): BucketProperties {
-    return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', ...this.#options.defaults }
+    return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0, ...this.#options.defaults }
   }
 
   #startSystem(machine: Machine): void {

@@ -144,5 +144,7 @@ export type CoordinatorMessage =
   | { readonly kind: 'buckets'; readonly table: BucketTable }
   /** To itself: look for requests that are overdue. */
   | { readonly kind: 'tick' }
+  /** To itself, by way of the data lane: how long requests wait there. */
+  | { readonly kind: 'mark'; readonly putAtMs: number }
   /** To itself: subscribe to the ring again. */
   | { readonly kind: 'renew' }

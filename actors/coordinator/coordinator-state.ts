@@ -8,6 +8,7 @@ import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './c
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { RecentWrites } from './recent-writes.ts'
 import type { ReplyTimes } from './reply-times.ts'
+import type { RequestAdmission } from './request-admission.ts'
 import type { Replica, ReplicaSet, RingIndex } from '../ring/ring-index.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -19,6 +20,13 @@ export interface CoordinatorState {
   ring: RingIndex | undefined
   buckets: BucketTable
   readonly operations: IdTable<Operation>
+  /** Of these, the ones that no client has an answer to yet. */
+  unanswered: number
+  /** Of the values that they hold. */
+  bytes: number
+  readonly admission: RequestAdmission
+  /** Data threads of this host: each has its share of what the host may do. */
+  threads: number
   nextOperation: number
   /** Operations with lower numbers were begun by another ring, and some of them are still under way; undefined: none is. */
   settling: number | undefined
@@ -47,6 +55,8 @@ export interface CoordinatorFigures {
 export interface Operation {
   readonly id: number
   readonly deadlineMs: number
+  /** Of the value that it holds. */
+  readonly bytes: number
   replied(slot: number, reply: VnodeReply, state: CoordinatorState, context: CoordinatorContext): void
   /** The replica in that slot was not reached, or did not take the message. */
   missed(slot: number, reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void
@@ -66,6 +76,8 @@ export function correlationOf(operation: number, slot: number): number {
 
 export function begin(operation: Operation, state: CoordinatorState, context: CoordinatorContext): void {
   state.operations.set(operation.id, operation)
+  state.unanswered++
+  state.bytes += operation.bytes
   const nowMs = context.now()
   if (!state.isTicking) {
     state.isTicking = true
@@ -78,8 +90,13 @@ export function begin(operation: Operation, state: CoordinatorState, context: Co
 
 const tick: CoordinatorMessage = Object.freeze({ kind: 'tick' })
 
+/** Whoever asked has an answer; replicas may still have something to say. Once for each operation. */
+export function noteAnswer(state: CoordinatorState): void {
+  state.unanswered--
+}
+
 export function end(operation: Operation, state: CoordinatorState): void {
-  state.operations.delete(operation.id)
+  if (state.operations.delete(operation.id)) state.bytes -= operation.bytes
 }
 
 /** Time that is left, for messages that serve this operation. At least 1 ms: 0 would mean no deadline. */

@@ -2,7 +2,7 @@ import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { limits } from '../../model/limits.ts'
 import type { ActorSpec, Behaviour } from '../../runtime/actor.ts'
 import { IdTable } from '../../runtime/id-table.ts'
-import { durationBounds } from '../../runtime/metrics.ts'
+import { type Counter, durationBounds } from '../../runtime/metrics.ts'
 import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
@@ -10,6 +10,7 @@ import { RecentWrites } from './recent-writes.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
 import { hintLedgerOf } from '../vnode/hint-ledger.ts'
 import { ReplyTimes } from './reply-times.ts'
+import { RequestAdmission } from './request-admission.ts'
 import { serve } from './request-service.ts'
 import { RingIndex } from '../ring/ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
@@ -26,6 +27,8 @@ export interface CoordinatorArguments {
 }
 
 const wheelSlotMs = 10
+/** With fewer requests under way nobody waits for long. */
+const measuredFrom = 16
 const recentWritesMax = limits.coordinatorRequestsMax
 /** Without a reply in this time, the ring keeper is asked again. */
 const renewMs = ringLeaseMs
@@ -41,10 +44,15 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
     const { metrics } = context
     const seconds = 'Time from a request to its reply, at the coordinator'
     const refusedHelp = 'Requests that were refused, by code'
+    const refusedBy = new Map<string, Counter>()
     const state: CoordinatorState = {
       ring: undefined,
       buckets: {},
       operations: new IdTable(),
+      unanswered: 0,
+      bytes: 0,
+      admission: new RequestAdmission(),
+      threads: 1,
       nextOperation: 1,
       settling: undefined,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
@@ -62,10 +70,21 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         forwarded: metrics.counter('requests_forwarded_total', 'Requests passed on to the coordinator of another thread or host'),
         repaired: metrics.counter('read_repairs_total', 'Replicas that a read found stale and mended'),
         hedged: metrics.counter('reads_hedged_total', 'Replicas asked since others were slow'),
-        refused: code => metrics.counter('requests_refused_total', refusedHelp, { code })
+        refused(code) {
+          let counter = refusedBy.get(code)
+          if (counter === undefined)
+            refusedBy.set(code, (counter = metrics.counter('requests_refused_total', refusedHelp, { code })))
+          return counter
+        }
       }
     }
     metrics.observe('requests_in_flight', 'Requests under way at coordinators', () => state.operations.size)
+    metrics.observe('request_bytes_in_flight', 'Bytes of values in writes under way at coordinators', () => state.bytes)
+    metrics.observe(
+      'request_wait_seconds',
+      'How long what coordinators handle now has waited in their mailboxes',
+      () => state.admission.waitedMs(context.now()) / 1000
+    )
     subscribe(state, context)
     return state
   },
@@ -76,6 +95,8 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       case 'put':
       case 'delete':
         return serve(state, message, context)
+      case 'mark':
+        return state.admission.marked(message.putAtMs)
       case 'tick':
         return tick(state, context)
       case 'ring':
@@ -109,7 +130,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
 
   idle: state => state.operations.size === 0,
 
-  summary: state => ({ epoch: state.ring?.view.epoch ?? null, requests: state.operations.size })
+  summary: state => ({ epoch: state.ring?.view.epoch ?? null, requests: state.operations.size, unanswered: state.unanswered })
 }
 
 function tick(state: CoordinatorState, context: CoordinatorContext): void {
@@ -121,7 +142,8 @@ function tick(state: CoordinatorState, context: CoordinatorContext): void {
     else operation.expired(state, context)
   }
   settle(state, context)
-  state.isTicking = state.operations.size > 0
+  if (state.operations.size >= measuredFrom || state.admission.isMeasuring) state.admission.measure(now, context)
+  state.isTicking = state.operations.size > 0 || state.admission.isMeasuring
   if (state.isTicking) context.after(state.wheel.slotMs, { kind: 'tick' })
 }
 
@@ -138,6 +160,7 @@ function subscribe(state: CoordinatorState, context: CoordinatorContext): void {
 function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
   const before = state.ring?.view
   state.ring = new RingIndex(view, context.host)
+  state.threads = view.hosts.find(host => host.name === context.host)?.threads ?? 1
   // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
   wholenessOf(context.resources.store).isWhole = view.hosts.every(host => host.name !== context.host || host.state !== 'joining')
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)

@@ -11,6 +11,7 @@ import {
   budgetOf,
   correlationOf,
   end,
+  noteAnswer,
   type Operation,
   quorumFault,
   slotsMax,
@@ -66,6 +67,7 @@ const anyDigest = -1
 export class GetOperation implements Operation {
   readonly id: number
   readonly deadlineMs: number
+  readonly bytes = 0
   readonly #plan: GetPlan
   readonly #consumer: GetConsumer
   readonly #quorum: Quorum
@@ -151,6 +153,7 @@ export class GetOperation implements Operation {
   expired(state: CoordinatorState, context: CoordinatorContext): void {
     if (!this.#isAnswered) {
       this.#isAnswered = true
+      noteAnswer(state)
       this.#consumer.refused(timeoutFault('read', this.#plan.needed, this.#answered().length, undefined), state, context)
     }
     this.#finish(state, context)
@@ -253,6 +256,7 @@ export class GetOperation implements Operation {
 
   #conclude(state: CoordinatorState, context: CoordinatorContext): void {
     this.#isAnswered = true
+    noteAnswer(state)
     const { needed, set } = this.#plan
     const answered = this.#answered()
     if (this.#quorum.verdict === 'unmet') {

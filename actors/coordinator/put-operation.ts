@@ -11,6 +11,7 @@ import {
   type CoordinatorState,
   correlationOf,
   end,
+  noteAnswer,
   type Operation,
   quorumFault,
   receiptOf,
@@ -69,6 +70,7 @@ type SlotState = 'idle' | 'asked' | 'stored' | 'failed'
 export class PutOperation implements Operation {
   readonly id: number
   readonly deadlineMs: number
+  readonly bytes: number
   readonly #plan: PutPlan
   /** Owners now. */
   readonly #present: Quorum
@@ -85,6 +87,7 @@ export class PutOperation implements Operation {
   constructor(plan: PutPlan) {
     this.id = plan.id
     this.deadlineMs = plan.deadlineMs
+    this.bytes = plan.value.length
     this.#plan = plan
     const { set, needed, primariesNeeded, durableNeeded } = plan
     this.#present = new Quorum({ n: set.present, needed, primariesNeeded, durableNeeded, asked: set.present })
@@ -318,6 +321,7 @@ export class PutOperation implements Operation {
       return this.#refuse(why, state, context)
     }
     this.#isAnswered = true
+    noteAnswer(state)
     const epoch = state.ring?.view.epoch ?? ''
     const stored = this.#slots.flatMap((slotState, slot) => {
       const replica = this.#replicaAt(slot)
@@ -350,6 +354,7 @@ export class PutOperation implements Operation {
 
   #refuse(why: Fault, state: CoordinatorState, context: CoordinatorContext): void {
     this.#isAnswered = true
+    noteAnswer(state)
     refuse(this.#plan.replyTo, why, state, context)
     if (!this.#slots.includes('asked')) end(this, state)
   }

@@ -15,17 +15,12 @@ import { type Route, routeOf } from './request-route.ts'
 export function serve(state: CoordinatorState, request: StoreRequest, context: CoordinatorContext): void {
   // Whatever becomes of it, refusal included: what its sender has heard stays true when its message arrives once more.
   if (request.kind !== 'get' && !state.recent.begin(request.replyTo, request.hops)) return
+  const late = state.admission.late(context)
+  if (late !== undefined) return refuse(request.replyTo, late, state, context)
   const route = routeOf(state, request, context)
   if (route === undefined) return
-  if (state.operations.size >= limits.coordinatorRequestsMax) {
-    const detail = `the coordinator has ${limits.coordinatorRequestsMax} requests under way: try again, more slowly`
-    return refuse(
-      request.replyTo,
-      fault('overloaded', detail, { outcome: 'refused', limit: limits.coordinatorRequestsMax }),
-      state,
-      context
-    )
-  }
+  const excess = state.admission.excess(request, route.properties.rate, state, context)
+  if (excess !== undefined) return refuse(request.replyTo, excess, state, context)
   if (request.kind === 'get') return get(state, request, route, context)
   const isConditional =
     request.ifMatch !== '' || (request.kind === 'put' ? request.mode === 'create' : request.context === undefined)

@@ -13,6 +13,8 @@ export interface BucketProperties {
   /** Seconds; 0 = for ever. */
   readonly ttl: number
   readonly durability: Durability
+  /** Requests a second that each host coordinates; more are refused as `rate_limited`. 0: no limit. */
+  readonly rate: number
 }
 
 /** The properties of all buckets that were given any. Later versions win; equal ones are decided by the writer's name. */
@@ -89,10 +91,19 @@ export function bucketPropertiesOf(input: unknown, defaultN: number): Partial<Bu
         if (value !== 'flushed' && value !== 'committed') return bad(name, value, 'flushed, committed')
         properties.durability = value
         break
+      case 'rate':
+        if (!isWhole(value, 0, limits.requestsPerSecondMax))
+          return bad(
+            name,
+            value,
+            `whole requests a second for each host, from 1 to ${limits.requestsPerSecondMax}, or 0 for no limit`
+          )
+        properties.rate = value
+        break
       default:
         return fault(
           'bad_request',
-          `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability`
+          `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability, rate`
         )
     }
   }

@@ -14,6 +14,7 @@ export const clusterCommands: readonly CommandEntry[] = Object.freeze([
   { name: 'ring', summary: 'show which hosts own what', load: () => import('./commands/ring.ts') },
   { name: 'actors', summary: 'show a host’s tree of actors', load: () => import('./commands/actors.ts') },
   { name: 'repair', summary: 'compare all replicas and mend what differs', load: () => import('./commands/repair.ts') },
+  { name: 'profile', summary: 'show where a thread of a host spends its time', load: () => import('./commands/profile.ts') },
   { name: 'explain', summary: 'show what each replica holds of a key', load: () => import('./commands/explain.ts') },
   { name: 'bucket', summary: 'get or set the properties of a bucket', load: () => import('./commands/bucket.ts') }
 ])

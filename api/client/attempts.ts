@@ -1,6 +1,6 @@
 import type { PutRequest, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
-import { fault, type FaultCode } from '../../model/fault.ts'
+import { type Fault, fault, type FaultCode } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { IdTable } from '../../runtime/id-table.ts'
@@ -88,7 +88,11 @@ export class Attempts {
     // Its own disk does not take it, or has it damaged: another owner's may.
     const isOfThatHost = why.outcome === 'refused' && troublesOfOneHost.includes(why.code)
     if (isOfThatHost) request.coordinator?.penalise(this.#clock.now())
-    if (request.to === undefined && request.setbacks < refusalsMax && (overloaded || unavailable || isOfThatHost)) {
+    const retryAfterMs = toldBy(why)
+    const hasToWait = retryAfterMs > 0 && (overloaded || why.code === 'rate_limited')
+    if (request.to === undefined && request.setbacks < refusalsMax && hasToWait) {
+      this.#later(request, why, retryAfterMs)
+    } else if (request.to === undefined && request.setbacks < refusalsMax && (overloaded || unavailable || isOfThatHost)) {
       this.#again(request, overloaded ? 'overloaded' : 'unavailable', why.detail)
     } else {
       this.fail(request, errorOf(why))
@@ -196,6 +200,31 @@ export class Attempts {
     )
   }
 
+  /** Who refused it said when to come again: not before, and later each time; at once the error where that is too late. */
+  #later(request: Request, why: Fault, retryAfterMs: number): void {
+    const nowMs = this.#clock.now()
+    const delayMs = retryAfterMs * 2 ** request.setbacks * (1 + this.#random())
+    if (nowMs + delayMs >= request.deadlineMs) {
+      this.fail(request, errorOf(why))
+      return
+    }
+    request.setbacks += 1
+    request.coordinator = undefined
+    // Where there is too much to do, nobody else is asked besides.
+    request.slowness = hedgesMax
+    this.#anew(request)
+    this.#wait(request, nowMs + delayMs)
+  }
+
+  /** Another attempt will be made. */
+  #anew(request: Request): void {
+    this.retries += 1
+    if (!request.isWrite) return
+    this.underWay.delete(request.correlation)
+    request.renumber(this.#nextCorrelation())
+    this.underWay.set(request.correlation, request)
+  }
+
   /** An attempt surely had no effect: make another one, a little later, as long as there is time and patience. */
   #again(request: Request, code: 'overloaded' | 'unavailable', why: string): void {
     request.setbacks += 1
@@ -210,12 +239,7 @@ export class Attempts {
       this.fail(request, withoutEffect(request, code, `${why}: tried ${request.setbacks} times`))
       return
     }
-    this.retries += 1
-    if (request.isWrite) {
-      this.underWay.delete(request.correlation)
-      request.renumber(this.#nextCorrelation())
-      this.underWay.set(request.correlation, request)
-    }
+    this.#anew(request)
     if (delayMs > 0) this.#wait(request, nowMs + delayMs)
     else this.#attempt(request, nowMs, failed)
   }
@@ -262,4 +286,9 @@ export class Attempts {
     this.#flushes += 1
     this.#bus.flush()
   }
+}
+
+/** Milliseconds after which to try again, as a coordinator said; 0: it did not. */
+function toldBy({ retryAfterMs }: Fault): number {
+  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : 0
 }

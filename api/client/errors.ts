@@ -32,6 +32,10 @@ export class StoreError extends Error {
   get size(): number | undefined {
     return this.fault.size
   }
+  /** Milliseconds after which it may be tried again; sooner it will be refused again. */
+  get retryAfterMs(): number | undefined {
+    return this.fault.retryAfterMs
+  }
   /** Of a write: `indeterminate` where some replica may hold it, `refused` where surely none does; undefined of a read. */
   get outcome(): 'refused' | 'indeterminate' | undefined {
     return this.fault.outcome
@@ -45,6 +49,7 @@ export class NotFound extends StoreError {}
 export class NotAllowed extends StoreError {}
 export class KeyExists extends StoreError {}
 export class TooManySiblings extends StoreError {}
+export class AlreadyRunning extends StoreError {}
 export class PreconditionFailed extends StoreError {}
 export class TooLarge extends StoreError {}
 export class UnsupportedMediaType extends StoreError {}
@@ -66,6 +71,7 @@ const classes: Readonly<Record<FaultCode, new (of: Fault) => StoreError>> = Obje
   not_allowed: NotAllowed,
   key_exists: KeyExists,
   too_many_siblings: TooManySiblings,
+  already_running: AlreadyRunning,
   precondition_failed: PreconditionFailed,
   too_large: TooLarge,
   unsupported_media_type: UnsupportedMediaType,

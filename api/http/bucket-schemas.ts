@@ -9,7 +9,13 @@ const properties = {
   w: { type: 'integer', minimum: 0, description: 'Replicas that store a write; 0: a quorum' },
   resolver: { type: 'string', enum: ['siblings', 'last-write-wins'] },
   ttl: { type: 'integer', minimum: 0, description: 'Seconds; 0: for ever' },
-  durability: { type: 'string', enum: ['flushed', 'committed'] }
+  durability: { type: 'string', enum: ['flushed', 'committed'] },
+  rate: {
+    type: 'integer',
+    minimum: 0,
+    maximum: limits.requestsPerSecondMax,
+    description: 'Requests a second at each host; 0: no limit'
+  }
 }
 
 /** For the OpenAPI document. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { type Fault, fault } from '../../model/fault.ts'
 import type { Log } from '../../runtime/log.ts'
-import { StoreError } from '../client/errors.ts'
+import { errorOf, StoreError } from '../client/errors.ts'
 import { problemOf, problemType, sendFault } from './problem.ts'
 import { headerBytesMax, type HttpSettings } from './settings.ts'
 
@@ -60,10 +60,15 @@ export function faultOf(error: FastifyError): Fault {
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return fault('too_large', 'a part of the path is too long')
   }
-  if (error.statusCode === 429) return fault('rate_limited', `${error.message}: wait a moment before asking again`)
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
     return fault('bad_request', error.message)
   return fault('internal', 'the host failed at this request: the log says why')
+}
+
+/** One address asks more than it may. @param retryAfterMs until its next second begins */
+export function tooManyOfOneClient(limit: number, retryAfterMs: number): StoreError {
+  const detail = `this host takes ${limit} requests a second from one address: try again in ${retryAfterMs} ms`
+  return errorOf(fault('rate_limited', detail, { limit, retryAfterMs, outcome: 'refused' }))
 }
 
 /** What is no HTTP at all gets an answer where one can still be given, and the connection ends. */

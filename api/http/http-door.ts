@@ -17,9 +17,11 @@ import { bucketRoutes } from './bucket-routes.ts'
 import { clusterRoutes } from './cluster-routes.ts'
 import type { Door, Readiness } from './door.ts'
 import { eventRoutes } from './event-routes.ts'
-import { answerBrokenRequest, answerFailures, faultOf } from './failures.ts'
+import { answerBrokenRequest, answerFailures, faultOf, tooManyOfOneClient } from './failures.ts'
 import { measureRequests } from './http-metrics.ts'
 import { sendFault } from './problem.ts'
+import { profileRoutes } from './profile-routes.ts'
+import { tokenStore } from './rate-store.ts'
 import { rawRoutes } from './raw-routes.ts'
 import {
   bodyBytesMaxOf,
@@ -50,6 +52,8 @@ export interface HttpOptions {
   /** Further routes behind the same credentials: the console. */
   extend?(app: FastifyInstance): void
 }
+
+const unlimited = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** Node looks at its time-outs only every 30 s unless told otherwise. */
 const serverOptions = { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 1_000 }
@@ -96,6 +100,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   bucketRoutes(app, door)
   clusterRoutes(app, door)
   eventRoutes(app, door)
+  profileRoutes(app, door)
   await app.register(async raw => rawRoutes(raw, door))
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   options.extend?.(app)
@@ -132,7 +137,11 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
     await app.register(rateLimit, {
       max: settings.rateLimitPerSecond,
       timeWindow: 1000,
-      allowList: request => request.raw.url === '/healthz'
+      store: tokenStore(() => performance.now()),
+      addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
+      errorResponseBuilder: (_request, { max, ttl }) => tooManyOfOneClient(max, ttl),
+      // Whoever watches over the host has to see it just then.
+      allowList: request => unlimited.has(request.raw.url ?? '')
     })
   }
 }

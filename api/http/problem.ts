@@ -12,6 +12,7 @@ const titles: Readonly<Record<FaultCode, string>> = Object.freeze({
   not_allowed: 'Method not allowed',
   key_exists: 'The key exists',
   too_many_siblings: 'Too many concurrent values',
+  already_running: 'Already running',
   precondition_failed: 'Precondition failed',
   too_large: 'Too large',
   unsupported_media_type: 'Unsupported media type',
@@ -28,9 +29,21 @@ const titles: Readonly<Record<FaultCode, string>> = Object.freeze({
 
 /** A fault as members of a problem document; the order is for people. */
 export function problemOf(fault: Fault, status: number = statusOf(fault)): Readonly<Record<string, unknown>> {
-  const { code, detail, needed, answered, limit, size, outcome } = fault
+  const { code, detail, needed, answered, limit, size, retryAfterMs, outcome } = fault
   const type = `urn:carillon:error:${code}`
-  return { type, title: titles[code] ?? code, status, code, detail, needed, answered, limit, size, outcome }
+  return {
+    type,
+    title: titles[code] ?? code,
+    status,
+    code,
+    detail,
+    needed,
+    answered,
+    limit,
+    size,
+    retry_after_ms: retryAfterMs,
+    outcome
+  }
 }
 
 /** A later version may send a code that this one does not know. */
@@ -42,7 +55,7 @@ export function statusOf(fault: Fault): number {
 export function sendFault(reply: FastifyReply, fault: Fault, status: number = statusOf(fault)): FastifyReply {
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="carillon"')
   if (fault.code === 'overloaded' || fault.code === 'unavailable' || fault.code === 'rate_limited')
-    reply.header('retry-after', '1')
+    reply.header('retry-after', String(Math.max(1, Math.ceil((fault.retryAfterMs ?? 0) / 1000))))
   return reply
     .code(status)
     .header('content-type', problemType)

@@ -74,6 +74,7 @@ export const problem: Schema = {
           answered: { type: 'integer' },
           limit: { type: 'integer' },
           size: { type: 'integer' },
+          retry_after_ms: { type: 'integer', description: 'After so long it may be tried again' },
           outcome: { type: 'string', enum: ['refused', 'indeterminate'] }
         }
       }

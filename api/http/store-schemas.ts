@@ -19,7 +19,7 @@ const found = jsonReply('Found', {
 })
 const stored = jsonReply('Stored', { message: { const: 'key stored' }, key, value: anyJson, context: contextToken })
 const notFound = jsonReply('Not found', { message: { const: 'not found' }, key, value: { type: 'null' } })
-const failures = { 400: problem, 412: problem, 413: problem, 415: problem, 503: problem, 504: problem }
+const failures = { 400: problem, 412: problem, 413: problem, 415: problem, 429: problem, 503: problem, 504: problem }
 
 /** For the OpenAPI document. */
 export const describeStore = {
@@ -28,7 +28,7 @@ export const describeStore = {
     summary: 'Read a key',
     params: keyInPath,
     querystring: readQuery,
-    response: { 200: found, 404: notFound, 400: problem, 503: problem, 504: problem }
+    response: { 200: found, 404: notFound, 400: problem, 429: problem, 503: problem, 504: problem }
   },
   post: {
     tags,

@@ -7,13 +7,16 @@ import {
   type Envelope,
   type Receiver,
   type Ref,
-  type ThreadAddress
+  type ThreadAddress,
+  threadOf
 } from '../../bus/bus.ts'
-import { isFault } from '../../model/fault.ts'
+import { type Fault, isFault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
+import { RateLimits } from '../../model/rate-limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { clientRequestOf } from './client-request.ts'
+import { tooManyOfOne } from './kv-reply.ts'
 
 export interface ClientDoorOptions {
   /** The thread's end of the bus in the application account (prefix `c`), not yet listened to; whoever made it closes it. */
@@ -21,6 +24,12 @@ export interface ClientDoorOptions {
   /** Name of the coordinator on this thread. */
   readonly coordinator: string
   readonly pairBytesMax: number
+  /** Requests a second that the host takes from one connection, this thread its share of them; 0: no limit. */
+  readonly requestsPerSecond: number
+  /** Data threads of the host. */
+  readonly threads: number
+  /** Monotonic milliseconds. */
+  now(): number
   readonly log: Log
   readonly metrics: Metrics
 }
@@ -37,6 +46,9 @@ const traceparentCharactersMax = 64
 export class ClientDoor implements Receiver {
   readonly #bus: Bus
   readonly #pairBytesMax: number
+  readonly #requestsPerSecond: number
+  readonly #options: Pick<ClientDoorOptions, 'now' | 'threads'>
+  readonly #rates = new RateLimits(limits.ratedClientsMax)
   readonly #log: Log
   readonly #coordinatorName: string
   readonly #coordinator: Ref
@@ -48,6 +60,8 @@ export class ClientDoor implements Receiver {
     const { bus, coordinator, metrics } = options
     this.#bus = bus
     this.#pairBytesMax = options.pairBytesMax
+    this.#requestsPerSecond = options.requestsPerSecond
+    this.#options = options
     this.#log = options.log
     this.#coordinatorName = coordinator
     this.#coordinator = { address: addressOf(bus.thread, coordinator), correlation: 0, incarnation: 0 }
@@ -88,14 +102,10 @@ export class ClientDoor implements Receiver {
       this.#log.debug({ kind: message.kind.slice(0, 40) }, 'a client sent what is no request')
       return
     }
+    const waitMs = this.#requestsPerSecond > 0 ? this.#waitOf(replyTo.address) : 0
+    if (waitMs > 0) return this.#refuse(replyTo, tooManyOfOne(this.#requestsPerSecond, waitMs))
     const request = clientRequestOf(message, this.#pairBytesMax)
-    if (isFault(request)) {
-      this.#counted.refused.add()
-      const refused: StoreReply = { kind: 'refused', fault: request, epoch: '' }
-      this.#bus.send({ to: replyTo, lane: 'data', budgetMs: 0, traceparent: undefined, message: refused })
-      this.#answered = true
-      return
-    }
+    if (isFault(request)) return this.#refuse(replyTo, request)
     this.#counted.taken.add()
     this.#system?.deliver({
       to: this.#coordinator,
@@ -104,6 +114,18 @@ export class ClientDoor implements Receiver {
       traceparent: traceparent !== undefined && traceparent.length > traceparentCharactersMax ? undefined : traceparent,
       message: request
     })
+  }
+
+  /** @returns 0 where this client may ask; else in how many milliseconds */
+  #waitOf(address: Address): number {
+    return this.#rates.take(threadOf(address), this.#requestsPerSecond / this.#options.threads, this.#options.now())
+  }
+
+  #refuse(to: Ref, why: Fault): void {
+    this.#counted.refused.add()
+    const refused: StoreReply = { kind: 'refused', fault: why, epoch: '' }
+    this.#bus.send({ to, lane: 'data', budgetMs: 0, traceparent: undefined, message: refused })
+    this.#answered = true
   }
 
   delivered(): void {

@@ -4,6 +4,7 @@ import { hostOf, type Ref, type ThreadAddress, threadOf, type UndeliveredReason 
 import { parseKvSubject } from '../../bus/subject.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
 import { partitionOf, positionOf } from '../../model/key.ts'
+import { limits } from '../../model/limits.ts'
 import type { Incoming } from './connection.ts'
 import { faultReply, gotReply, type KvReply, writtenReply } from './kv-reply.ts'
 import { type KvRequest, kvRequestOf } from './kv-request.ts'
@@ -18,10 +19,21 @@ const tickMs = 50
 /** The coordinator's own answer, at the deadline, gets this much time. */
 const graceMs = 200
 const attemptsMax = 3
+const waitedTooLong = Object.freeze(
+  fault('overloaded', 'the door has more to do than it can: requests wait too long, so this one was refused at once', {
+    outcome: 'refused',
+    retryAfterMs: limits.overloadRetryMs
+  })
+)
+/** One more, elsewhere: where all have too much to do, more attempts add to it. */
+const attemptsOverloadedMax = 2
 
-export function serve(state: State, { subject, headers, data, reply }: Incoming, context: DoorContext): void {
+/** @param startedMs when it came from the connection: it may have waited in the door's mailbox since */
+export function serve(state: State, { subject, headers, data, reply }: Incoming, startedMs: number, context: DoorContext): void {
   const { cluster, pairBytesMax, requestTimeoutMs } = state.args
   const endpoint = endpointOf(state, subject)
+  const nowMs = context.now()
+  if (!state.admission.takes(nowMs - startedMs, nowMs)) return refuse(state, endpoint, reply, waitedTooLong, context)
   const request = kvRequestOf(cluster, subject, headers, data, pairBytesMax)
   if (isFault(request)) return refuse(state, endpoint, reply, request, context)
   const to = state.routes?.pick(partitionIn(state.routes.view, request), request, undefined)
@@ -29,14 +41,22 @@ export function serve(state: State, { subject, headers, data, reply }: Incoming,
     const why = state.routes === undefined ? 'this host does not know the ring yet' : 'no host of the ring can be reached'
     return refuse(state, endpoint, reply, fault('unavailable', `${why}: try again in a moment`, { outcome: 'refused' }), context)
   }
-  const startedMs = context.now()
   const timeoutMs = request.timeoutMs === 0 ? requestTimeoutMs : request.timeoutMs
+  const leftMs = startedMs + timeoutMs - nowMs
+  if (leftMs <= 0)
+    return refuse(
+      state,
+      endpoint,
+      reply,
+      fault('timeout', 'the time was up before its turn came', { outcome: 'refused' }),
+      context
+    )
   const correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
   const deadlineMs = startedMs + timeoutMs
   const pending: Pending = { correlation, request, reply, endpoint, startedMs, deadlineMs, to, attempts: 0 }
   state.correlation = correlation
   state.pending.set(correlation, pending)
-  attempt(correlation, pending, timeoutMs, context)
+  attempt(correlation, pending, leftMs, context)
   if (state.isTicking) return
   state.isTicking = true
   context.after(tickMs, { kind: 'tick' })
@@ -62,7 +82,8 @@ export function missed(
   context: DoorContext
 ): void {
   const leftMs = pending.deadlineMs - context.now()
-  if (reason !== 'expired' && pending.attempts < attemptsMax && leftMs > 0 && state.routes !== undefined) {
+  const most = reason === 'overloaded' ? attemptsOverloadedMax : attemptsMax
+  if (reason !== 'expired' && pending.attempts < most && leftMs > 0 && state.routes !== undefined) {
     const to = state.routes.pick(partitionIn(state.routes.view, pending.request), pending.request, hostOf(pending.to.address))
     if (to !== undefined) {
       pending.to = to

@@ -61,16 +61,24 @@ export function faultReply(why: Fault): KvReply {
   return { payload: problemBytes(why), headers: head }
 }
 
+/** One client asks more than it may. */
+export function tooManyOfOne(limit: number, retryAfterMs: number): Fault {
+  const detail = `this host takes ${limit} requests a second from one connection, each of its threads a part: try again in ${retryAfterMs} ms`
+  return fault('rate_limited', detail, { limit, retryAfterMs, outcome: 'refused' })
+}
+
 function faultHeaders(why: Fault): MsgHdrs {
   const head = headers()
   head.set('Nats-Service-Error', headerText(why.detail))
   head.set('Nats-Service-Error-Code', String(statusOf(why)))
   head.set('Carillon-Code', why.code)
+  if (why.retryAfterMs !== undefined) head.set('Carillon-Retry-After-Ms', String(why.retryAfterMs))
   return head
 }
 
 function problemBytes(why: Fault): Uint8Array {
-  return textEncoder.encode(JSON.stringify({ status: statusOf(why), ...why }))
+  const { retryAfterMs, ...figures } = why
+  return textEncoder.encode(JSON.stringify({ status: statusOf(why), ...figures, retry_after_ms: retryAfterMs }))
 }
 
 function statusOf(why: Fault): number {

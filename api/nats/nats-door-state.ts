@@ -3,6 +3,9 @@ import type { Accepted, StoreReply } from '../../actors/coordinator/coordinator-
 import type { RingNews } from '../../actors/ring/ring-keeper-protocol.ts'
 import type { Ref } from '../../bus/bus.ts'
 import { kvOperations, kvOperationWildcard, queueGroup } from '../../bus/subject.ts'
+import { Admission, admissionTerms } from '../../model/admission.ts'
+import { limits } from '../../model/limits.ts'
+import { RateLimits } from '../../model/rate-limits.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { IdTable } from '../../runtime/id-table.ts'
 import type { DoorConnection, Incoming } from './connection.ts'
@@ -17,6 +20,10 @@ export interface NatsDoorArguments {
   readonly version: string
   readonly pairBytesMax: number
   readonly requestTimeoutMs: number
+  /** Requests a second that the host takes from one connection, this thread its share of them; 0: no limit. */
+  readonly requestsPerSecond: number
+  /** Data threads of the host. */
+  readonly threads: number
   /** Publish accepted writes on `<cluster>.event.>`. */
   readonly events: boolean
 }
@@ -26,7 +33,7 @@ export type NatsDoorMessage =
   | StoreReply
   | RingNews
   | Accepted
-  | { readonly kind: 'asked'; readonly incoming: Incoming }
+  | { readonly kind: 'asked'; readonly incoming: Incoming; readonly cameMs: number }
   | { readonly kind: 'ring-asked'; readonly reply: string }
   | { readonly kind: 'service-asked'; readonly verb: ServiceVerb; readonly reply: string }
   | { readonly kind: 'tick' }
@@ -52,6 +59,9 @@ export interface State {
   readonly endpoints: Readonly<Record<string, EndpointFigures>>
   readonly subscriptions: Subscription[]
   readonly pending: IdTable<Pending>
+  readonly rates: RateLimits
+  /** By how long requests have waited in the door's mailbox. */
+  readonly admission: Admission
   routes: DoorRoutes | undefined
   ringBytes: Uint8Array | undefined
   /** Taken from the connection, not handled yet. */
@@ -84,6 +94,8 @@ export function stateOf(args: NatsDoorArguments, context: DoorContext): State {
     endpoints,
     subscriptions: [],
     pending: new IdTable(),
+    rates: new RateLimits(limits.ratedClientsMax),
+    admission: new Admission(admissionTerms),
     routes: undefined,
     ringBytes: undefined,
     queued: 0,

@@ -3,12 +3,13 @@ import type { Accepted } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { RingKeeperMessage, RingNews } from '../../actors/ring/ring-keeper-protocol.ts'
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { kvWildcard, queueGroup, ringSubject, serviceSubjects } from '../../bus/subject.ts'
-import { fault } from '../../model/fault.ts'
+import { type Fault, fault } from '../../model/fault.ts'
+import { limits } from '../../model/limits.ts'
 import type { ActorSpec, Behaviour } from '../../runtime/actor.ts'
 import { endpointOf, lost, missed, publish, replied, serve, tick } from './door-requests.ts'
 import { DoorRoutes } from './door-routes.ts'
 import { publishEvent } from './event-publisher.ts'
-import { faultReply } from './kv-reply.ts'
+import { faultReply, tooManyOfOne } from './kv-reply.ts'
 import { type DoorContext, type NatsDoorArguments, type NatsDoorMessage, type State, stateOf } from './nats-door-state.ts'
 import { serviceReply, serviceVerbs } from './service.ts'
 
@@ -17,6 +18,8 @@ const requestsMax = 8192
 /** The ring is asked for again after this time; sooner while there is none. */
 const renewMs = 2_000
 const renewFirstMs = 100
+/** Of a reply subject: `_INBOX.` and what the NATS libraries give to one connection. */
+const connectionCharacters = 19
 const textEncoder = new TextEncoder()
 
 /**
@@ -43,7 +46,7 @@ export const natsDoor: Behaviour<State, NatsDoorMessage, NatsDoorArguments> = {
     switch (message.kind) {
       case 'asked':
         state.queued--
-        return serve(state, message.incoming, context)
+        return serve(state, message.incoming, message.cameMs, context)
       case 'got':
       case 'written':
       case 'refused':
@@ -107,16 +110,14 @@ function subscribe(state: State, context: DoorContext): void {
   const { connection, cluster } = state.args
   const kv = (error: Error | null, { subject, headers, data, reply = '' }: Msg): void => {
     if (error !== null) return context.log.warn({ error: error.message }, 'a subscription of the NATS door failed')
-    if (state.queued + state.pending.size >= requestsMax) {
-      const why = fault('overloaded', `${requestsMax} requests are under way at this door: try again in a moment`, {
-        limit: requestsMax,
-        outcome: 'refused'
-      })
+    const cameMs = context.now()
+    const why = excess(state, reply, cameMs)
+    if (why !== undefined) {
       endpointOf(state, subject).count(0, why.detail)
       return publish(state, reply, faultReply(why), context)
     }
     state.queued++
-    context.send(context.self, { kind: 'asked', incoming: { subject, headers, data, reply } })
+    context.send(context.self, { kind: 'asked', incoming: { subject, headers, data, reply }, cameMs })
   }
   const told =
     (message: (reply: string) => NatsDoorMessage) =>
@@ -137,6 +138,21 @@ function subscribe(state: State, context: DoorContext): void {
       )
     }
   }
+}
+
+/** Before anything is done for a request. @returns why not; undefined: go on */
+function excess(state: State, reply: string, nowMs: number): Fault | undefined {
+  const { requestsPerSecond, threads } = state.args
+  if (requestsPerSecond > 0) {
+    const waitMs = state.rates.take(reply.slice(0, connectionCharacters), requestsPerSecond / threads, nowMs)
+    if (waitMs > 0) return tooManyOfOne(requestsPerSecond, waitMs)
+  }
+  if (state.queued + state.pending.size < requestsMax) return undefined
+  return fault('overloaded', `${requestsMax} requests are under way at this door: try again in a moment`, {
+    limit: requestsMax,
+    retryAfterMs: limits.overloadRetryMs,
+    outcome: 'refused'
+  })
 }
 
 function tell(state: State, accepted: Accepted, context: DoorContext): void {

@@ -130,7 +130,7 @@ export class MemoryCluster implements Cluster {
           ]
         }
       case 'bucket-get':
-        return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' }
+        return { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 }
       case 'bucket-set':
         return { ...(request['properties'] as object) }
       default:

@@ -93,7 +93,8 @@ t.test('buckets: properties are read, changed one by one, and refused by name', 
     w: 0,
     resolver: 'siblings',
     ttl: 0,
-    durability: 'flushed'
+    durability: 'flushed',
+    rate: 0
   })
   t.equal((await ask('PUT', '/api/v1/buckets/b', { w: 3 })).json().w, 3)
   const after = await ask('PUT', '/api/v1/buckets/b', { ttl: 60, resolver: 'last-write-wins' })

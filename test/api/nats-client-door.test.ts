@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import { wireCodecs } from '../../actors/wire.ts'
 import { StoreCore } from '../../api/client/store-core.ts'
 import { ClientDoor } from '../../api/nats/client-door.ts'
@@ -34,7 +34,7 @@ interface Rig {
 }
 
 /** A door in front of an actor system whose coordinator is a small store; the client is a bus of its own. */
-async function rigFor(t: Test): Promise<Rig> {
+async function rigFor(t: Test, requestsPerSecond = 0): Promise<Rig> {
   const store = new SmallStore(['a'])
   const network = new MemoryNetwork({
     schedule: (_delay, fn) => void setImmediate(fn),
@@ -57,6 +57,9 @@ async function rigFor(t: Test): Promise<Rig> {
     bus: network.bus(threadAddressOf('a', 'data-0')),
     coordinator: 'coordinator',
     pairBytesMax: 10_240,
+    requestsPerSecond,
+    threads: 1,
+    now: () => systemClock.now(),
     log,
     metrics
   })
@@ -243,3 +246,19 @@ t.test('I28: a message laid by any hand, with any fields → a request whose eve
   )
   t.end()
 })
+
+t.test(
+  'client door: more requests than one connection may make → the excess is refused as rate_limited, with when to ask again',
+  async t => {
+    const { client, answers, reached, send, settled } = await rigFor(t, 2)
+    client.listen(recorder(answers))
+    for (let asked = 0; asked < 10; asked++) send(get)
+    await settled()
+    const refused = answers.map(answer => answer.message as StoreReply).filter(answer => answer.kind === 'refused')
+    t.equal(answers.length, 10)
+    t.equal(reached.length, 2, 'a second’s worth')
+    t.equal(refused.length, 8)
+    t.match(refused[0], { fault: { code: 'rate_limited', limit: 2, outcome: 'refused' } })
+    t.ok(refused.every(({ fault: { retryAfterMs = 0 } }) => retryAfterMs > 0 && retryAfterMs <= 500))
+  }
+)

@@ -24,7 +24,12 @@ export interface NatsRig {
 /** A small store behind a NATS door on a real server, and a client of nothing but a socket. */
 export async function natsRig(
   t: Test,
-  args: { readonly pairBytesMax?: number; readonly events?: boolean; readonly requestTimeoutMs?: number } = {}
+  args: {
+    readonly pairBytesMax?: number
+    readonly events?: boolean
+    readonly requestTimeoutMs?: number
+    readonly requestsPerSecond?: number
+  } = {}
 ): Promise<NatsRig> {
   const server = await natsServerFor(t)
   const connection: NatsConnection = await connect({ servers: server.url, user: server.door.user, pass: server.door.password })
@@ -45,6 +50,8 @@ export async function natsRig(
     version: '0.1.0',
     pairBytesMax: args.pairBytesMax ?? 10_240,
     requestTimeoutMs: args.requestTimeoutMs ?? 1_000,
+    requestsPerSecond: args.requestsPerSecond ?? 0,
+    threads: 1,
     events: args.events ?? true
   })
   system.start({ type: 'supervisor', name: 'root', strategy: 'one-for-one', intensity: 3, periodMs: 1000, children: [door] })

@@ -16,7 +16,7 @@ import { systemClock } from '../../runtime/system-clock.ts'
 
 const vnode = 7 * 0x10_0000
 const nothing = new Uint8Array(0)
-export const defaults: BucketProperties = { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' }
+export const defaults: BucketProperties = { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 }
 
 export function ringOfHosts(hosts: readonly string[], partitions = 16): RingView {
   return {

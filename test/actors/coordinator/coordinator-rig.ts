@@ -99,7 +99,7 @@ export class CoordinatorRig {
         store: new MemoryStore({ disk: this.disk, schedule, commitMs: 0.2, flushMs: 1 }),
         dots: new CountingDotClock({ vnode: vnodeIdOf(uidOfHost(self), 1), counter: 0 }),
         settings: {
-          defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' },
+          defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 },
           pairBytesMax: 10_240,
           requestTimeoutMs: 2_000,
           hedgeMs: options.hedgeMs ?? 50,

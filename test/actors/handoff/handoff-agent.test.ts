@@ -53,7 +53,7 @@ class HandoffRig {
       clock: this.clock.host('h4'),
       random: new SeededRandom(1),
       gateways: new Map(['h1', 'h2', 'h3', 'h4'].map(name => [name, gateway])),
-      resources: { defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' } },
+      resources: { defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 } },
       log: silentLog,
       metrics: silentMetrics
     })
@@ -98,7 +98,7 @@ class HandoffRig {
         joining: ''
       },
       table: {},
-      defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed' }
+      defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 }
     }
     const agent = this.#system.lookup('handoff')
     if (agent !== undefined) this.#system.signal(agent, cluster)
