@@ -149,6 +149,7 @@ try {
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, nats: binary.version }
   if (asJson) process.stdout.write(`${JSON.stringify({ machine, codecs, rows, bareRequestMs: requestMs })}\n`)
   else {
+    console.log('What does a message cost on the bus: its bytes, one way, and as an echo?')
     console.log(`${machine.cpu}, ${machine.cores} cores, node ${machine.node}, nats-server ${machine.nats}`)
     console.table(
       codecs.map(row => ({

@@ -145,6 +145,9 @@ function wrongAt(hosts: number, loss: number): Row['wrong'][number] {
 const rows = sizes.map(measure)
 if (asJson) process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`)
 else {
+  process.stdout.write(
+    'How soon is a dead host noticed, how often a live one by mistake, and what does it cost? Seconds; bytes a host.\n'
+  )
   const print = (cells: readonly (string | number)[]): void =>
     void process.stdout.write(
       `| ${cells.map(cell => (typeof cell === 'number' ? String(Math.round(cell * 100) / 100) : cell)).join(' | ')} |\n`

@@ -14,15 +14,14 @@ import { SeededRandom } from '../runtime/random.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { MemoryStore } from '../storage/memory-store.ts'
 import { VirtualDisk } from '../storage/virtual-disk.ts'
+import { ask, cpuNs } from './question.ts'
 
-/**
- * What does a Merkle tree cost a write, and how long does it take to build one?
- * `node bench/repair.js [keys of a partition]`; CPU of this thread, storage in memory. Records as of 3 replicas that take turns: their
- * context has 3 entries.
+/*
+ * `node --expose-gc build/bench/repair.js [--keys 4000] [--ms 100] [--json]`: one partition, storage in memory. Records as of 3 replicas
+ * that take turns: their context has 3 entries. `bench/merkle.ts` has the trees alone.
  */
 const partition = 3
-const rounds = 5
-const keys = Number(process.argv[2] ?? 4_000)
+const builds = 5
 
 function recordOf(counter: number): Uint8Array {
   const ids = [1, 2, 3].map(uid => vnodeIdOf(uid, 7))
@@ -34,82 +33,84 @@ function recordOf(counter: number): Uint8Array {
   })
 }
 
+interface BenchState {
+  readonly tree: VnodeTree
+  /** Which of its two records a key has. */
+  readonly turns: Uint8Array
+}
 type BenchMessage = TreeMessage | { readonly kind: 'measure'; readonly title: string }
 
-const names: readonly Key[] = Array.from({ length: keys }, (_, index) => keyOfText('bucket', `user:${index}:profile`))
-const before = names.map((_, index) => recordOf(index + 1))
-const after = names.map((_, index) => recordOf(index + 2))
+await ask('What does a Merkle tree cost a vnode: a write beside it, and building it?', async bench => {
+  const keys = bench.option('keys', 4_000)
+  const names: readonly Key[] = Array.from({ length: keys }, (_, index) => keyOfText('bucket', `user:${index}:profile`))
+  const records = [names.map((_, index) => recordOf(index + 1)), names.map((_, index) => recordOf(index + 2))] as const
 
-const bencher: Behaviour<VnodeTree, BenchMessage, undefined, StoreResources> = {
-  kind: 'bencher',
-  start: () => new VnodeTree(partition),
-  receive(tree, message, context) {
-    if (message.kind !== 'measure') return tree.receive(message, () => undefined, context as never)
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < rounds * 20; round++) {
-      const [from, to] = round % 2 === 0 ? [before, after] : [after, before]
-      const start = process.cpuUsage()
-      for (let index = 0; index < keys; index++) tree.changed(names[index]!, from[index], to[index])
-      const { user, system } = process.cpuUsage(start)
-      best = Math.min(best, ((user + system) * 1_000) / keys)
+  const bencher: Behaviour<BenchState, BenchMessage, undefined, StoreResources> = {
+    kind: 'bencher',
+    start: () => ({ tree: new VnodeTree(partition), turns: new Uint8Array(keys) }),
+    receive({ tree, turns }, message, context) {
+      if (message.kind !== 'measure') return tree.receive(message, () => undefined, context as never)
+      bench.measure(message.title, operations => {
+        for (let at = 0; at < operations; at++) {
+          const index = at % keys
+          const turn = turns[index] as 0 | 1
+          tree.changed(names[index]!, records[turn][index], records[turn === 0 ? 1 : 0][index])
+          turns[index] = 1 - turn
+        }
+      })
     }
-    process.stdout.write(`${message.title}: ${best.toFixed(0)} ns a write\n`)
   }
-}
 
-const disk = new VirtualDisk()
-disk.write(names.map((key, index) => ({ partition, key, record: before[index]! })))
-const store = new MemoryStore({ disk, schedule: (delayMs, work) => void setTimeout(work, delayMs), commitMs: 1, flushMs: 1 })
-let told = (): void => {}
-const asker = {
-  send(): boolean {
-    told()
-    return true
-  },
-  flush() {}
-}
-const system = new ActorSystem<unknown>({
-  host: 'h',
-  thread: 't',
-  clock: systemClock,
-  random: new SeededRandom(1),
-  gateways: new Map([['asker', asker]]),
-  resources: { store },
-  log: silentLog,
-  metrics: silentMetrics
+  const disk = new VirtualDisk()
+  disk.write(names.map((key, index) => ({ partition, key, record: records[0][index]! })))
+  const store = new MemoryStore({ disk, schedule: (delayMs, work) => void setTimeout(work, delayMs), commitMs: 1, flushMs: 1 })
+  let told = (): void => {}
+  const asker = {
+    send(): boolean {
+      told()
+      return true
+    },
+    flush() {}
+  }
+  const system = new ActorSystem<unknown>({
+    host: 'h',
+    thread: 't',
+    clock: systemClock,
+    random: new SeededRandom(1),
+    gateways: new Map([['asker', asker]]),
+    resources: { store },
+    log: silentLog,
+    metrics: silentMetrics
+  })
+  system.start({
+    type: 'supervisor',
+    name: 'root',
+    strategy: 'one-for-one',
+    intensity: 0,
+    periodMs: 1_000,
+    children: [{ type: 'actor', name: 'bencher', behaviour: bencher }]
+  })
+  const self: Ref<BenchMessage> = { address: addressOf(threadAddressOf('h', 't'), 'bencher'), correlation: 0, incarnation: 0 }
+  const replyTo = { address: addressOf(threadAddressOf('asker', 't'), 'a'), correlation: 1, incarnation: 0 }
+
+  /** Other classes than the time before, so that the trees are built anew. */
+  const roots = async (replicas: number): Promise<void> => {
+    const answered = new Promise<void>(resolve => (told = resolve))
+    system.send(self, { kind: 'roots', classes: keyClassesOf({}, replicas), replyTo }, 60_000)
+    await answered
+  }
+  const measure = async (title: string): Promise<void> => {
+    system.send(self, { kind: 'measure', title })
+    await new Promise(resolve => setTimeout(resolve, 0))
+  }
+
+  await measure('a write, tree not built')
+  for (let build = 0; build < builds; build++) {
+    const [used, startMs] = [cpuNs(), performance.now()]
+    await roots(3 + build)
+    const cpu = (cpuNs() - used) / keys
+    bench.row({ what: `a key of a build of ${keys}`, cpu_ns: cpu, operations: keys, whole_ms: performance.now() - startMs })
+  }
+  await measure('a write, tree built')
+  await system.stop()
 })
-system.start({
-  type: 'supervisor',
-  name: 'root',
-  strategy: 'one-for-one',
-  intensity: 0,
-  periodMs: 1_000,
-  children: [{ type: 'actor', name: 'bencher', behaviour: bencher }]
-})
-const self: Ref<BenchMessage> = { address: addressOf(threadAddressOf('h', 't'), 'bencher'), correlation: 0, incarnation: 0 }
-const replyTo = { address: addressOf(threadAddressOf('asker', 't'), 'a'), correlation: 1, incarnation: 0 }
-
-async function roots(replicas: number): Promise<void> {
-  const answered = new Promise<void>(resolve => (told = resolve))
-  system.send(self, { kind: 'roots', classes: keyClassesOf({}, replicas), replyTo }, 60_000)
-  await answered
-}
-
-async function measure(title: string): Promise<void> {
-  system.send(self, { kind: 'measure', title })
-  await new Promise(resolve => setTimeout(resolve, 0))
-}
-
-await measure('tree not built')
-for (let round = 0; round < rounds; round++) {
-  const start = process.cpuUsage()
-  const startMs = performance.now()
-  await roots(3 + round)
-  const { user, system: kernel } = process.cpuUsage(start)
-  const cpuMs = (user + kernel) / 1_000
-  process.stdout.write(
-    `build of ${keys} keys: ${((cpuMs * 1_000) / keys).toFixed(2)} µs of CPU a key, ${(performance.now() - startMs).toFixed(0)} ms\n`
-  )
-}
-await measure('tree built')
-await system.stop()

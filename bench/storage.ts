@@ -6,16 +6,18 @@ import { LmdbStore, type LmdbStoreOptions } from '../storage/lmdb-store.ts'
 import type { Durability } from '../storage/store.ts'
 import { connectTableWriter, type TableWriterRequest } from '../storage/table-writer-protocol.ts'
 import { startTableWriter } from '../storage/table-writer.ts'
+import { ask, type Bench } from './question.ts'
 import { putsOfHashIndexedLog, readsOfHashIndexedLog } from './storage/hash-indexed-log.ts'
 import { distinctKeys, keysOf, measurePuts, measureReads, partitionOfNumber, report } from './storage/load.ts'
 import { putsOfPlainLmdb } from './storage/plain-lmdb.ts'
 
-/**
- * What does a put and a read cost in storage alone? One data thread, the table writer in a thread of its own, 256 partitions.
- * `node bench/storage.js [seconds]`; CPU is user + system of all threads, per operation.
+/*
+ * `node build/bench/storage.js [--seconds 2] [--json]`: one data thread, the table writer in a thread of its own, 256 partitions;
+ * CPU is that of all threads. Files lie in the working directory, for the disk under /tmp may be memory.
  */
+
 /** @returns the store, with its table writer in a worker thread, and how to end both */
-export async function openStore(
+async function openStore(
   directory: string,
   options?: Partial<LmdbStoreOptions>
 ): Promise<{ store: LmdbStore; end: () => Promise<void> }> {
@@ -31,6 +33,7 @@ export async function openStore(
 }
 
 async function putsOfStore(
+  bench: Bench,
   directory: string,
   bytes: number,
   inFlight: number,
@@ -43,7 +46,7 @@ async function putsOfStore(
     const at = number % distinctKeys
     store.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), durability, completion)
   })
-  report(`put ${bytes} B, ${inFlight} in flight: ${durability}`, await load.result, load.refused)
+  report(bench, `put ${bytes} B, ${inFlight} in flight: ${durability}`, await load.result, load.refused)
   await end()
 }
 
@@ -57,18 +60,18 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
 }
 
 /** Side by side, so that whatever else the machine does meets all of them. */
-async function benchPuts(seconds: number): Promise<void> {
+async function benchPuts(bench: Bench, seconds: number): Promise<void> {
   for (const bytes of [100, 1024]) {
     for (const inFlight of [1, 64, 256, 1024]) {
-      await inDirectory(directory => putsOfStore(directory, bytes, inFlight, seconds, 'flushed'))
-      await inDirectory(directory => putsOfStore(directory, bytes, inFlight, seconds, 'committed'))
-      await inDirectory(directory => putsOfPlainLmdb(directory, bytes, inFlight, seconds))
-      await inDirectory(directory => putsOfHashIndexedLog(directory, bytes, inFlight, seconds))
+      await inDirectory(directory => putsOfStore(bench, directory, bytes, inFlight, seconds, 'flushed'))
+      await inDirectory(directory => putsOfStore(bench, directory, bytes, inFlight, seconds, 'committed'))
+      await inDirectory(directory => putsOfPlainLmdb(bench, directory, bytes, inFlight, seconds))
+      await inDirectory(directory => putsOfHashIndexedLog(bench, directory, bytes, inFlight, seconds))
     }
   }
 }
 
-async function benchReads(seconds: number): Promise<void> {
+async function benchReads(bench: Bench, seconds: number): Promise<void> {
   const keys = keysOf(distinctKeys)
   for (const bytes of [100, 1024]) {
     const directory = mkdtempSync(join(process.cwd(), '.bench-'))
@@ -87,10 +90,10 @@ async function benchReads(seconds: number): Promise<void> {
       distinctKeys
     )
     await filled.result
-    report(`read ${bytes} B: memory table`, measureReads(seconds, read(first.store)))
+    report(bench, `read ${bytes} B: memory table`, measureReads(seconds, read(first.store)))
     await first.end()
     const second = await openStore(directory)
-    report(`read ${bytes} B: LMDB, checksum verified`, measureReads(seconds, read(second.store)))
+    report(bench, `read ${bytes} B: LMDB, checksum verified`, measureReads(seconds, read(second.store)))
     const began = performance.now()
     let scanned = 0
     for (let partition = 0; partition < 256; partition++) {
@@ -101,9 +104,13 @@ async function benchReads(seconds: number): Promise<void> {
         if (after === undefined) break
       }
     }
-    console.log(`  all in key order: ${(scanned / (performance.now() - began)).toFixed(0)} k pairs/s`)
+    const elapsedMs = performance.now() - began
     const disk = statSync(join(directory, 'table', 'data.mdb')).size
-    console.log(`  on disk: ${(disk / distinctKeys).toFixed(0)} B a pair`)
+    bench.row({
+      what: `scan ${bytes} B: LMDB, all in key order`,
+      per_second: (scanned / elapsedMs) * 1_000,
+      disk_bytes_per_pair: disk / distinctKeys
+    })
     await second.end()
     rmSync(directory, { recursive: true })
   }
@@ -117,8 +124,10 @@ if (!isMainThread) {
   })
   parentPort!.postMessage('ready')
 } else if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const seconds = Number(process.argv[2] ?? 2)
-  await benchPuts(seconds)
-  await benchReads(seconds)
-  for (const bytes of [100, 1024]) await inDirectory(directory => readsOfHashIndexedLog(directory, bytes, seconds))
+  await ask('What do a put and a read cost in storage alone?', async bench => {
+    const seconds = bench.option('seconds', 2)
+    await benchPuts(bench, seconds)
+    await benchReads(bench, seconds)
+    for (const bytes of [100, 1024]) await inDirectory(directory => readsOfHashIndexedLog(bench, directory, bytes, seconds))
+  })
 }

@@ -4,6 +4,7 @@ import type { Key } from '../../model/key.ts'
 import { entryBytes, readEntry, writeEntry, type EntryView } from '../../storage/log-segment.ts'
 import { unframeRecord } from '../../storage/record.ts'
 import type { Completion } from '../../storage/store.ts'
+import type { Bench } from '../question.ts'
 import { distinctKeys, keysOf, measurePuts, measureReads, partitionOfNumber, report } from './load.ts'
 
 /**
@@ -77,18 +78,24 @@ class HashIndexedLog {
   }
 }
 
-export async function putsOfHashIndexedLog(directory: string, bytes: number, inFlight: number, seconds: number): Promise<void> {
+export async function putsOfHashIndexedLog(
+  bench: Bench,
+  directory: string,
+  bytes: number,
+  inFlight: number,
+  seconds: number
+): Promise<void> {
   const keys = keysOf(distinctKeys)
   const log = new HashIndexedLog(join(directory, 'log'))
   const load = measurePuts(inFlight, seconds, (number, completion) => {
     const at = number % distinctKeys
     log.write(partitionOfNumber(at), keys[at]!, Buffer.alloc(bytes, at), completion)
   })
-  report(`put ${bytes} B, ${inFlight} in flight: hash-indexed log, flushed`, await load.result)
+  report(bench, `put ${bytes} B, ${inFlight} in flight: hash-indexed log, flushed`, await load.result)
   log.close()
 }
 
-export async function readsOfHashIndexedLog(directory: string, bytes: number, seconds: number): Promise<void> {
+export async function readsOfHashIndexedLog(bench: Bench, directory: string, bytes: number, seconds: number): Promise<void> {
   const keys = keysOf(distinctKeys)
   const log = new HashIndexedLog(join(directory, 'log'))
   const put = (number: number, completion: Completion): void =>
@@ -96,10 +103,14 @@ export async function readsOfHashIndexedLog(directory: string, bytes: number, se
   await measurePuts(1024, Infinity, put, distinctKeys).result
   const read = (number: number): Uint8Array | undefined =>
     log.read(partitionOfNumber(number % distinctKeys), keys[number % distinctKeys]!)
-  report(`read ${bytes} B: hash-indexed log`, measureReads(seconds, read))
+  report(bench, `read ${bytes} B: hash-indexed log`, measureReads(seconds, read))
   const began = performance.now()
   let scanned = 0
   for (let partition = 0; partition < 256; partition++) scanned += log.scan(partition)
-  console.log(`  all in key order: ${(scanned / bytes / (performance.now() - began)).toFixed(0)} k pairs/s`)
+  const pairs = scanned / bytes
+  bench.row({
+    what: `scan ${bytes} B: hash-indexed log, all in key order`,
+    per_second: (pairs / (performance.now() - began)) * 1_000
+  })
   log.close()
 }

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { Fault } from '../../model/fault.ts'
 import { keyOfText, type Key } from '../../model/key.ts'
 import type { Completion } from '../../storage/store.ts'
+import type { Bench } from '../question.ts'
 
 export const distinctKeys = 200_000
 
@@ -80,11 +81,14 @@ export function measurePuts(
   return new PutLoad(inFlight, seconds, put, putsMax)
 }
 
-export function report(what: string, measured: Measured, refused?: Fault): void {
-  const rate = `${(measured.perSecond / 1000).toFixed(0)} k/s`.padStart(9)
-  const cost = `${measured.cpuUs.toFixed(1)} µs CPU`.padStart(12)
-  const latency = measured.p50Ms > 0 ? `  p50 ${measured.p50Ms.toFixed(2)} ms, p99 ${measured.p99Ms.toFixed(2)} ms` : ''
-  console.log(`${what.padEnd(52)} ${rate} ${cost}${latency}${refused === undefined ? '' : `  refused: ${refused.detail}`}`)
+export function report(bench: Bench, what: string, { perSecond, cpuUs, p50Ms, p99Ms }: Measured, refused?: Fault): void {
+  bench.row({
+    what,
+    cpu_ns: cpuUs * 1_000,
+    per_second: perSecond,
+    ...(p50Ms > 0 ? { p50_ms: p50Ms, p99_ms: p99Ms } : {}),
+    ...(refused === undefined ? {} : { refused: refused.detail })
+  })
 }
 
 export function measureReads(seconds: number, read: (number: number) => Uint8Array | undefined): Measured {
