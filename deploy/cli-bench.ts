@@ -1,13 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { access, constants, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { BenchOperation, BenchOptions, StartedCluster } from '../api/bench/bench-options.ts'
+import type { BenchOperation, BenchOptions } from '../api/bench/bench-options.ts'
+import type { BenchReport } from '../api/bench/report.ts'
+import type { OpenTarget } from '../api/bench/target.ts'
 import { interruptible } from '../api/cli/interruption.ts'
 import { addConnectionOptions, bucketOption, clusterOptionsOf, wholeOption, type ConnectionFlags } from '../api/cli/options.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
 import { limits } from '../model/limits.ts'
+import { peerNames, type PeerName } from './bench-peer-names.ts'
+import { version } from './version.ts'
 
 interface Flags extends ConnectionFlags {
   readonly op: readonly BenchOperation[]
@@ -24,6 +26,9 @@ interface Flags extends ConnectionFlags {
   readonly durability?: 'flushed' | 'committed'
   readonly bucket: string
   readonly hosts: number
+  readonly peers?: readonly PeerName[]
+  readonly plot?: string
+  readonly markdown?: string
   readonly json?: boolean
 }
 
@@ -68,19 +73,32 @@ export function define(command: Command, terminal: Terminal): void {
     )
     .addOption(bucketOption().default('bench'))
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster of its own', 1, hostsMax).default(hostsDefault))
+    .addOption(
+      new Option(
+        '--peers <NAMES>',
+        `measure these beside it, round by round by turns, and judge the targets: of ${peerNames.join(', ')}, separated by commas; each is started from the programs on this machine, three replicas in a temporary directory, and removed`
+      ).argParser(peersOf)
+    )
+    .option('--plot <FILE>', 'draw throughput and CPU per operation into an SVG file')
+    .option('--markdown <FILE>', 'write the tables into a file as Markdown')
   addConnectionOptions(command).action(async (flags: Flags) => {
-    const { formatBench, runBench } = await import('../api/bench/bench.ts')
+    const { runBench } = await import('../api/bench/bench.ts')
+    const { formatBench } = await import('../api/bench/report-text.ts')
     await interruptible(terminal, async signal => {
-      const report = await runBench(optionsOf(terminal, flags, signal))
+      for (const file of [flags.plot, flags.markdown]) if (file !== undefined) await checkFolder(file)
+      const report = await runBench(await optionsOf(terminal, flags, signal))
+      await writeFiles(flags, report)
       await terminal.output.write(`${flags.json === true ? JSON.stringify(report) : formatBench(report)}\n`)
       if (signal.aborted) throw new CommandFailure('interrupted: the rows above are the complete ones')
       const errors = report.rows.reduce((sum, row) => sum + row.errors, 0)
       if (errors > 0) throw new CommandFailure(`${errors} operations failed: see errors_by_code in --json`)
+      const failed = (report.skipped ?? []).filter(each => each.is_failure)
+      if (failed.length > 0) throw new CommandFailure(`${failed.map(each => each.peer).join(', ')} did not start: see above`)
     })
   })
 }
 
-function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal): BenchOptions {
+async function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal): Promise<BenchOptions> {
   const {
     op: ops,
     inFlight,
@@ -100,63 +118,58 @@ function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal): Bench
   const { servers, token, cluster } = clusterOptionsOf(terminal, flags)
   // The defaults are no wish to measure what happens to run there.
   const isAsked = flags.servers !== undefined || terminal.environment.servers !== ''
+  const peers = flags.peers === undefined ? undefined : await startersOf(flags.peers)
+  const startCluster = async () => (await import('./bench-cluster.ts')).startBenchCluster(hosts)
   return {
-    ...(isAsked ? { servers, ...(token === '' ? {} : { token }), cluster } : { startCluster: () => startCluster(hosts) }),
-    ...{ ops, inFlight, rate, valueBytes, keys, zipf, readShare, seconds, rounds, r, w, durability, bucket, signal },
+    ...(isAsked ? { servers, ...(token === '' ? {} : { token }), cluster } : { startCluster }),
+    ...{
+      peers,
+      ops,
+      inFlight,
+      rate,
+      valueBytes,
+      keys,
+      zipf,
+      readShare,
+      seconds,
+      rounds,
+      r,
+      w,
+      durability,
+      bucket,
+      version,
+      signal
+    },
     onProgress: line => void terminal.errors.write(`bench: ${line}\n`)
   }
 }
 
-/** Hosts as processes of their own, on free ports, with data in a temporary directory. */
-async function startCluster(hosts: number): Promise<StartedCluster> {
-  const { DevCluster } = await import('./dev.ts')
-  const data = await mkdtemp(join(tmpdir(), 'carillon-bench-'))
-  const cluster = new DevCluster({
-    hosts,
-    data,
-    basePort: await freeBasePort(hosts),
-    threads: 1,
-    token: '',
-    logLevel: 'warn',
-    say: line => process.stderr.write(`${line}\n`)
-  })
-  const stop = async (): Promise<void> => {
-    await cluster.stop()
-    await rm(data, { recursive: true, force: true })
-  }
+async function startersOf(names: readonly PeerName[]): Promise<Readonly<Record<string, OpenTarget>>> {
+  const { peers } = await import('./bench-peers.ts')
+  return Object.fromEntries(names.map(name => [name, peers[name]]))
+}
+
+/** Minutes of work are not to be lost to a folder that is not there. */
+async function checkFolder(path: string): Promise<void> {
   try {
-    await cluster.start()
+    await access(dirname(path), constants.W_OK)
   } catch (error) {
-    await stop()
-    throw error
+    throw new CommandFailure(`${path} cannot be written: ${(error as Error).message}`)
   }
-  return { servers: cluster.servers, stop }
 }
 
-const basePortAttempts = 50
-const basePortFirst = 20_000
-const basePortSpan = 30_000
-const portOffsets = [0, 350, 550, 750]
-
-/** A base port whose hosts' ports are all free at this moment. */
-async function freeBasePort(hosts: number): Promise<number> {
-  for (let attempt = 0; attempt < basePortAttempts; attempt += 1) {
-    const base = basePortFirst + Math.floor(Math.random() * basePortSpan)
-    const ports = portOffsets.flatMap(offset => Array.from({ length: hosts }, (_, index) => base + offset + index + 1))
-    const free = await Promise.all(ports.map(isFree))
-    if (free.every(Boolean)) return base
-  }
-  throw new CommandFailure(
-    `found no ${hosts * portOffsets.length} free ports for a cluster in ${basePortAttempts} attempts: measure a running one with --servers`
-  )
+async function writeFiles({ plot, markdown }: Flags, report: BenchReport): Promise<void> {
+  if (plot !== undefined) await writeFile(plot, (await import('../api/bench/plot.ts')).plotSvg(report))
+  if (markdown !== undefined) await writeFile(markdown, (await import('../api/bench/report-markdown.ts')).markdownBench(report))
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
+function peersOf(text: string): readonly PeerName[] {
+  const names = text.split(',').map(word => word.trim())
+  for (const [index, name] of names.entries()) {
+    if (!(peerNames as readonly string[]).includes(name) || names.indexOf(name) !== index)
+      throw new InvalidArgumentError(`Allowed are ${peerNames.join(', ')}, each once, separated by commas.`)
+  }
+  return names as PeerName[]
 }
 
 function operationsOf(text: string): readonly BenchOperation[] {

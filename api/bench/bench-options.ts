@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly token?: string | undefined
   readonly cluster?: string | undefined
   readonly startCluster?: (() => Promise<StartedCluster>) | undefined
-  /** Systems to measure beside, by name. */
+  /** Systems to measure beside, by name; with them other modes of this store, and one NATS request as a yardstick. */
   readonly peers?: Readonly<Record<string, OpenTarget>> | undefined
   /** Default put, get. */
   readonly ops?: readonly BenchOperation[] | undefined
@@ -44,6 +44,8 @@ export interface BenchOptions {
   /** Replicas that a put waits for; default the bucket's own. */
   readonly w?: number | undefined
   readonly durability?: 'flushed' | 'committed' | undefined
+  /** Of this store, for the report. */
+  readonly version?: string | undefined
   /** Default `bench`. */
   readonly bucket?: string | undefined
   /** Told what is being done, in a line. */

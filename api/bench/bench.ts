@@ -1,36 +1,42 @@
 import { cpus, release, totalmem, type } from 'node:os'
-import { badRequest } from '../client/errors.ts'
-import { benchPlan, type BenchOperation, type BenchOptions, type BenchPlan, type StartedCluster } from './bench-options.ts'
-import { openCarillon } from './carillon-target.ts'
-import { drive, type LoadResult, type Work } from './load.ts'
-import { cpuPerOperation, readCpu, type CpuPerOperation } from './process-cpu.ts'
-import { medianBy, percentileMs, ratiosOf, type BenchReport, type BenchRow, type Machine } from './report.ts'
-import type { OpenTarget, Target } from './target.ts'
+import { benchPlan, type BenchOptions, type BenchPlan } from './bench-options.ts'
+import { storeFirstValues } from './first-values.ts'
+import type { Work } from './load.ts'
+import { OpenedTargets, openOwn, openPeers } from './opening.ts'
+import { ratiosOf } from './ratios.ts'
+import type { BenchReport, Machine } from './report.ts'
+import { measureByTurns, type Contender } from './rounds.ts'
+import { rowOf, type BenchRow } from './row.ts'
+import type { RowOperation, SkippedPeer, Target, TargetMode } from './target.ts'
+import { judgedTargets } from './targets.ts'
 import { keysOf, uniformKeys, valuesOf, zipfKeys } from './workload.ts'
 
-export { formatBench, type BenchReport } from './report.ts'
+export type { BenchReport } from './report.ts'
 export type { BenchOptions } from './bench-options.ts'
 
-const prepareInFlight = 256
-
 /**
- * Measure a cluster: each operation at each load, several rounds, the one of median throughput reported.
+ * Measure a cluster, and peers beside it: each operation at each load, several rounds by turns, the one of median throughput
+ * reported.
  * @throws {StoreError} an option is wrong, or the cluster does not answer; whatever was started is stopped all the same
  */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const plan = benchPlan(options)
-  const targets = targetsOf(options, plan)
+  const { peers = {}, signal, onProgress = () => {} } = options
+  const opened = new OpenedTargets()
   const rows: BenchRow[] = []
-  for (const open of targets) {
-    if (options.signal?.aborted === true) break
-    const target = await open(plan.keys)
-    try {
-      await measure(target, plan, options, rows)
-    } finally {
-      await target.close()
-    }
+  let skipped: readonly SkippedPeer[] = []
+  try {
+    await openOwn(options, plan, opened)
+    skipped = await openPeers(peers, { keys: plan.keys, valueBytes: plan.valueBytes, signal }, opened, onProgress)
+    const refused = await measure(opened.targets, plan, options, rows)
+    skipped = [...skipped, ...refused]
+  } finally {
+    await opened.close()
   }
-  const hasPeers = Object.keys(options.peers ?? {}).length > 0
+  const left = new Set(skipped.map(each => each.peer))
+  const targets = opened.targets.filter(({ name }) => !left.has(name))
+  const hasPeers = Object.keys(peers).length > 0
+  const ordered = inOrder(rows, plan)
   return {
     machine: machineOf(),
     value_bytes: plan.valueBytes,
@@ -38,149 +44,64 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     zipf: plan.zipf,
     seconds: plan.seconds,
     rounds: plan.rounds,
-    rows,
-    ...(hasPeers ? { ratios: ratiosOf(rows) } : {})
+    systems: targets.map(({ name, version, less }) => ({ system: name, version, less })),
+    rows: ordered,
+    ...(hasPeers ? { skipped, ratios: ratiosOf(ordered), targets: judgedTargets(ordered, plan.valueBytes, skipped) } : {})
   }
 }
 
-function targetsOf(options: BenchOptions, plan: BenchPlan): readonly OpenTarget[] {
-  const { servers, startCluster } = options
-  if ((servers === undefined || servers.length === 0) && startCluster === undefined) {
-    throw badRequest('there is no cluster to measure: give servers, or a way to start one')
-  }
-  const carillon: OpenTarget = async keys => {
-    const { token, cluster, r, w, durability, bucket = 'bench' } = options
-    const shared = { token, cluster, r, w, durability, bucket, keys, valueBytes: plan.valueBytes }
-    if (servers !== undefined && servers.length > 0) return openCarillon({ ...shared, servers })
-    options.onProgress?.('starting a cluster of its own')
-    const started = await startCluster!()
-    return stoppedWith(started, () => openCarillon({ ...shared, servers: started.servers }))
-  }
-  return [carillon, ...Object.values(options.peers ?? {})]
-}
-
-async function stoppedWith(started: StartedCluster, open: () => Promise<Target>): Promise<Target> {
-  try {
-    const target = await open()
-    return {
-      ...target,
-      async close() {
-        try {
-          await target.close()
-        } finally {
-          await started.stop()
-        }
-      }
-    }
-  } catch (error) {
-    await started.stop()
-    throw error
-  }
-}
-
-async function measure(target: Target, plan: BenchPlan, options: BenchOptions, rows: BenchRow[]): Promise<void> {
+/** @param rows takes those that are measured @returns peers that would not take the first values */
+async function measure(
+  opened: readonly Target[],
+  plan: BenchPlan,
+  options: BenchOptions,
+  rows: BenchRow[]
+): Promise<readonly SkippedPeer[]> {
   const stopped = () => options.signal?.aborted === true
+  const onProgress = options.onProgress ?? (() => {})
   const random = Math.random
   const keys = keysOf(plan.keys)
   const value = valuesOf(plan.valueBytes, random)
   const choose = plan.zipf === 0 ? uniformKeys(plan.keys, random) : zipfKeys(plan.keys, plan.zipf, random)
-  const put: Work = () => target.put(keys[choose()]!, value())
-  const get: Work = () => target.get(keys[choose()]!)
-  const works: Readonly<Record<BenchOperation, Work>> = { put, get, mixed: () => (random() < plan.readShare ? get() : put()) }
-  options.onProgress?.(`${target.name}: storing ${plan.keys} keys`)
-  await prepare(target, keys, value, stopped)
-  const loads = plan.rate > 0 ? [undefined] : plan.inFlight
-  for (const op of plan.ops) {
-    for (const inFlight of loads) {
-      if (stopped()) return
-      const row = await measureRow(target, op, works[op], inFlight, plan, options, stopped)
-      if (row !== undefined) rows.push(row)
-    }
+  const { ready: targets, skipped } = await storeFirstValues(opened, { keys, value, onProgress, stopped })
+  const workOf = (mode: TargetMode, op: RowOperation): Work | undefined => {
+    const put = mode.put && (() => mode.put!(keys[choose()]!, value()))
+    const get = mode.get && (() => mode.get!(keys[choose()]!))
+    const mixed = put && get && (() => (random() < plan.readShare ? get() : put()))
+    const request = mode.request && (() => mode.request!(value()))
+    return { put, get, mixed, request }[op]
   }
-}
-
-interface Round {
-  readonly result: LoadResult
-  readonly throughput: number
-  readonly cpu: CpuPerOperation
-}
-
-/** @returns undefined where it was stopped before a round was complete */
-async function measureRow(
-  target: Target,
-  op: BenchOperation,
-  work: Work,
-  inFlight: number | undefined,
-  plan: BenchPlan,
-  options: BenchOptions,
-  stopped: () => boolean
-): Promise<BenchRow | undefined> {
-  const name = `${target.name}: ${op}, ${inFlight === undefined ? `${plan.rate} per second` : `${inFlight} in flight`}`
-  const load = { inFlight: inFlight ?? 1, rate: plan.rate, seconds: plan.seconds }
-  if (plan.warmUpSeconds > 0) {
-    options.onProgress?.(`${name}, warming up`)
-    await drive(work, { ...load, seconds: plan.warmUpSeconds }, undefined, stopped)
-  }
-  const rounds: Round[] = []
-  for (let round = 1; round <= plan.rounds; round += 1) {
-    options.onProgress?.(`${name}, round ${round} of ${plan.rounds}`)
-    const processes = await target.processes()
-    const before = readCpu(processes)
-    const result = await drive(work, load, undefined, stopped)
-    const after = readCpu(processes)
+  for (const inFlight of plan.rate > 0 ? [undefined] : plan.inFlight) {
     if (stopped()) break
-    rounds.push({
-      result,
-      throughput: result.operations / result.seconds,
-      cpu: cpuPerOperation(before, after, result.operations)
-    })
-  }
-  return rounds.length === 0 ? undefined : rowOf(target, op, inFlight, plan.rate, rounds)
-}
-
-function rowOf(
-  target: Target,
-  op: BenchOperation,
-  inFlight: number | undefined,
-  rate: number,
-  rounds: readonly Round[]
-): BenchRow {
-  const { result, throughput, cpu } = medianBy(rounds, round => round.throughput)
-  // An error in any round is told, whichever round is shown.
-  const errors: Record<string, number> = Object.create(null) as Record<string, number>
-  let errorsTotal = 0
-  for (const round of rounds) {
-    for (const [code, times] of round.result.errors) {
-      errors[code] = (errors[code] ?? 0) + times
-      errorsTotal += times
+    const ops: readonly RowOperation[] = inFlight === 1 ? [...plan.ops, 'request'] : plan.ops
+    const contenders: Contender[] = []
+    for (const op of ops) {
+      for (const target of targets) {
+        for (const mode of target.modes) {
+          const work = workOf(mode, op)
+          if (work !== undefined) contenders.push({ target, mode, op, work })
+        }
+      }
+    }
+    const { rate, rounds, seconds, warmUpSeconds } = plan
+    const load = { inFlight: inFlight ?? 1, rate, seconds }
+    const loadName = inFlight === undefined ? `${rate} per second` : `${inFlight} in flight`
+    const measured = await measureByTurns(contenders, { rounds, warmUpSeconds, load, loadName }, onProgress, stopped)
+    for (const [index, { target, mode, op }] of contenders.entries()) {
+      const taken = measured[index]!
+      if (taken.length === 0) continue
+      const shape = { in_flight: inFlight ?? null, rate: inFlight === undefined ? rate : null }
+      const { name, promise, promised } = mode
+      rows.push(rowOf({ system: target.name, mode: name, promise, promised, op, ...shape }, taken))
     }
   }
-  return {
-    system: target.name,
-    promise: target.promise,
-    op,
-    in_flight: inFlight ?? null,
-    rate: inFlight === undefined ? rate : null,
-    throughput: Math.round(throughput),
-    p50_ms: percentileMs(result.latencies, 50),
-    p90_ms: percentileMs(result.latencies, 90),
-    p99_ms: percentileMs(result.latencies, 99),
-    p999_ms: percentileMs(result.latencies, 99.9),
-    max_ms: percentileMs(result.latencies, 100),
-    cpu_us_per_op: cpu,
-    operations: result.operations,
-    errors: errorsTotal,
-    errors_by_code: { ...errors },
-    throughput_of_rounds: rounds.map(round => Math.round(round.throughput))
-  }
+  return skipped
 }
 
-async function prepare(target: Target, keys: readonly string[], value: () => Uint8Array, stopped: () => boolean): Promise<void> {
-  let next = 0
-  const worker = async () => {
-    for (let index = next++; index < keys.length && !stopped(); index = next++) await target.prepare(keys[index]!, value())
-  }
-  await Promise.all(Array.from({ length: Math.min(prepareInFlight, keys.length) }, worker))
+/** By operation, then by load, the systems beside each other. */
+function inOrder(rows: readonly BenchRow[], plan: BenchPlan): BenchRow[] {
+  const ops: readonly RowOperation[] = [...plan.ops, 'request']
+  return rows.toSorted((a, b) => ops.indexOf(a.op) - ops.indexOf(b.op))
 }
 
 function machineOf(): Machine {

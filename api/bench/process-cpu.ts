@@ -79,11 +79,17 @@ export interface CpuReading {
   readonly client: number
   readonly hosts: number | undefined
   readonly nats: number | undefined
+  readonly peer: number | undefined
 }
 
 export function readCpu(processes: readonly TargetProcess[]): CpuReading {
   const { user, system } = process.cpuUsage()
-  return { client: user + system, hosts: cpuOf(processes, 'hosts'), nats: cpuOf(processes, 'nats') }
+  return {
+    client: user + system,
+    hosts: cpuOf(processes, 'hosts'),
+    nats: cpuOf(processes, 'nats'),
+    peer: cpuOf(processes, 'peer')
+  }
 }
 
 function cpuOf(processes: readonly TargetProcess[], role: TargetProcess['role']): number | undefined {
@@ -103,10 +109,24 @@ export interface CpuPerOperation {
   readonly client: number | null
   readonly hosts: number | null
   readonly nats: number | null
+  /** All processes of another system. */
+  readonly peer: number | null
 }
 
 export function cpuPerOperation(before: CpuReading, after: CpuReading, operations: number): CpuPerOperation {
   const of = (from: number | undefined, to: number | undefined) =>
     from === undefined || to === undefined || operations === 0 ? null : Math.round(((to - from) / operations) * 10) / 10
-  return { client: of(before.client, after.client), hosts: of(before.hosts, after.hosts), nats: of(before.nats, after.nats) }
+  return {
+    client: of(before.client, after.client),
+    hosts: of(before.hosts, after.hosts),
+    nats: of(before.nats, after.nats),
+    peer: of(before.peer, after.peer)
+  }
+}
+
+/** Of all processes; null where those of the system cannot be told. */
+export function cpuSum({ client, hosts, nats, peer }: CpuPerOperation): number | null {
+  if (client === null) return null
+  if (peer !== null) return client + peer
+  return hosts === null ? null : client + hosts + (nats ?? 0)
 }

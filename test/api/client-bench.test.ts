@@ -4,31 +4,10 @@ import { benchPlan, type BenchOptions } from '../../api/bench/bench-options.ts'
 import { runBench } from '../../api/bench/bench.ts'
 import { isLoopback } from '../../api/bench/carillon-target.ts'
 import { drive, type LoadClock } from '../../api/bench/load.ts'
-import { cpuPerOperation, readCpu, statOf, withDescendants } from '../../api/bench/process-cpu.ts'
-import { cpuSum, formatBench, medianBy, percentileMs, ratiosOf, type BenchReport, type BenchRow } from '../../api/bench/report.ts'
-import type { Target } from '../../api/bench/target.ts'
+import { medianBy, percentileMs } from '../../api/bench/figures.ts'
+import { cpuPerOperation, cpuSum, readCpu, statOf, withDescendants } from '../../api/bench/process-cpu.ts'
 import { keysOf, uniformKeys, valuesOf, zipfKeys } from '../../api/bench/workload.ts'
 import { SeededRandom } from '../../runtime/random.ts'
-
-const cpu = { client: 10, hosts: 20, nats: 5 }
-const row: BenchRow = {
-  system: 'carillon',
-  promise: 'W=2',
-  op: 'put',
-  in_flight: 64,
-  rate: null,
-  throughput: 1_000,
-  p50_ms: 1,
-  p90_ms: 1.5,
-  p99_ms: 2,
-  p999_ms: 3,
-  max_ms: 4,
-  cpu_us_per_op: cpu,
-  operations: 5_000,
-  errors: 0,
-  errors_by_code: {},
-  throughput_of_rounds: [900, 1_000, 1_100]
-}
 
 /** Time that goes on by `stepMs` with each turn. */
 function turns(stepMs: number): LoadClock & { waits: (() => boolean)[] } {
@@ -155,10 +134,12 @@ t.test('cpu: what hosts started is theirs, their nats-servers apart', async t =>
 })
 
 t.test('cpu: per operation, null where it cannot be told', async t => {
-  const before = { client: 1_000, hosts: undefined, nats: 0 }
-  t.same(cpuPerOperation(before, { client: 2_000, hosts: 5, nats: 55 }, 100), { client: 10, hosts: null, nats: 0.6 })
-  t.same(cpuPerOperation(before, before, 0), { client: null, hosts: null, nats: null })
+  const before = { client: 1_000, hosts: undefined, nats: 0, peer: 100 }
+  const after = { client: 2_000, hosts: 5, nats: 55, peer: 400 }
+  t.same(cpuPerOperation(before, after, 100), { client: 10, hosts: null, nats: 0.6, peer: 3 })
+  t.same(cpuPerOperation(before, before, 0), { client: null, hosts: null, nats: null, peer: null })
   t.equal(readCpu([{ pid: 2 ** 30, role: 'hosts' }]).hosts, undefined)
+  t.ok(readCpu([{ pid: process.pid, role: 'peer' }]).peer! > 0)
   t.equal(
     readCpu([
       { pid: process.pid, role: 'hosts' },
@@ -167,13 +148,15 @@ t.test('cpu: per operation, null where it cannot be told', async t => {
     undefined,
     'one of them has ended'
   )
-  t.equal(cpuSum({ client: 1, hosts: null, nats: 2 }), null)
-  t.equal(cpuSum({ client: 1, hosts: 2, nats: null }), 3)
+  t.equal(cpuSum({ client: 1, hosts: null, nats: 2, peer: null }), null)
+  t.equal(cpuSum({ client: 1, hosts: 2, nats: null, peer: null }), 3)
+  t.equal(cpuSum({ client: 1, hosts: null, nats: null, peer: 5 }), 6)
+  t.equal(cpuSum({ client: null, hosts: null, nats: null, peer: 5 }), null)
   for (const url of ['nats://127.0.0.1:7421', 'http://localhost:1', 'nats://[::1]:7421']) t.ok(isLoopback(url), url)
   for (const url of ['nats://10.0.0.1:7421', '127.0.0.1.example.org', '']) t.notOk(isLoopback(url), url)
 })
 
-t.test('report: median, percentiles, ratios', async t => {
+t.test('report: median, percentiles', async t => {
   t.equal(
     medianBy([3, 1, 2], each => each),
     2
@@ -187,37 +170,6 @@ t.test('report: median, percentiles, ratios', async t => {
   t.equal(percentileMs(latencies, 99), 0)
   for (let value = 1; value <= 1_000; value += 1) latencies.recordValue(value)
   t.ok(Math.abs(percentileMs(latencies, 50) - 0.5) < 0.01)
-  const peer = { ...row, system: 'redis', throughput: 500, p50_ms: 4, cpu_us_per_op: { client: 50, hosts: 20, nats: null } }
-  t.same(ratiosOf([row, peer, { ...peer, in_flight: 1 }]), [
-    { peer: 'redis', op: 'put', in_flight: 64, throughput: 2, p50: 0.25, cpu: 0.5 }
-  ])
-})
-
-t.test('report: a table for people', async t => {
-  const report: BenchReport = {
-    machine: { cpu: 'a CPU', cores: 2, memory_gb: 4, os: 'Linux', node: '20' },
-    value_bytes: 100,
-    keys: 10_000,
-    zipf: 0.99,
-    seconds: 5,
-    rounds: 3,
-    rows: [
-      row,
-      {
-        ...row,
-        system: 'redis',
-        in_flight: null,
-        rate: 5_000,
-        errors: 3,
-        errors_by_code: { timeout: 3 },
-        cpu_us_per_op: { client: 1, hosts: null, nats: null }
-      }
-    ],
-    ratios: [{ peer: 'redis', op: 'put', in_flight: 64, throughput: 2, p50: 0.25, cpu: null }]
-  }
-  const text = formatBench(report)
-  for (const part of ['2 × a CPU', 'zipf 0.99', '1,000', '5,000/s', '3 timeout', '–', 'carillon ÷ peer', '2 ×'])
-    t.match(text, part)
 })
 
 t.test('plan: defaults, and bad options that name themselves', async t => {
@@ -247,43 +199,4 @@ t.test('plan: defaults, and bad options that name themselves', async t => {
     t.throws(() => benchPlan(options as unknown as BenchOptions), { code: 'bad_request', message: name })
   }
   await t.rejects(runBench({}), { code: 'bad_request' })
-})
-
-t.test(
-  'bench: a peer alone is measured, with its keys stored before; what was started is stopped though the cluster fails',
-  async t => {
-    let stops = 0
-    await t.rejects(
-      runBench({
-        servers: [],
-        startCluster: async () => ({
-          servers: ['not a server'],
-          stop: async () => {
-            stops += 1
-          }
-        })
-      }),
-      { code: 'bad_request' }
-    )
-    t.equal(stops, 1)
-  }
-)
-
-t.test('bench: stopped before it began, there are no rows and nothing was started', async t => {
-  const target: Target = {
-    name: 'memory',
-    promise: 'nothing',
-    put: async () => {},
-    get: async () => undefined,
-    prepare: async () => {},
-    processes: async () => [],
-    close: async () => {}
-  }
-  const report = await runBench({
-    servers: ['nats://127.0.0.1:1'],
-    signal: AbortSignal.abort(),
-    peers: { memory: async () => target }
-  })
-  t.same(report.rows, [])
-  t.same(report.ratios, [])
 })

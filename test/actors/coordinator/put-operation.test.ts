@@ -278,16 +278,19 @@ t.test('a cluster of three, one away: nobody can stand in, W=2 is met by the two
   t.equal(rig.underWay, 0)
 })
 
-t.test('the first write after minutes of silence, of which no other owner takes notice → it ends at its deadline, as any other', async t => {
-  const rig = new CoordinatorRig()
-  rig.put()
-  rig.stores('h2')
-  rig.stores('h3')
-  rig.run(180_000)
-  rig.replies.length = 0
-  rig.put({}, { mode: 'put' })
-  rig.run(10_000)
-  t.match(rig.replies, [{ kind: 'refused', fault: { code: 'timeout', outcome: 'indeterminate' } }])
-  t.equal(rig.underWay, 0)
-  t.same(rig.crashes, [])
-})
+t.test(
+  'the first write after minutes of silence, of which no other owner takes notice → it ends at its deadline, as any other',
+  async t => {
+    const rig = new CoordinatorRig()
+    rig.put()
+    rig.stores('h2')
+    rig.stores('h3')
+    rig.run(180_000)
+    rig.replies.length = 0
+    rig.put({}, { mode: 'put' })
+    rig.run(10_000)
+    t.match(rig.replies, [{ kind: 'refused', fault: { code: 'timeout', outcome: 'indeterminate' } }])
+    t.equal(rig.underWay, 0)
+    t.same(rig.crashes, [])
+  }
+)
