@@ -169,6 +169,11 @@ function takeClaim(
   context: GossipContext
 ): void {
   if (known.state === 'down' && member.incarnation === known.incarnation) return
+  // A former self of this host, whose name and place it takes: from here nobody can look for it, so the others are believed.
+  if (known.name === context.host) {
+    if (member.state === 'down') setRow(state, member, about, context)
+    return
+  }
   if (known.state === 'suspect' && member.incarnation === known.incarnation) {
     if (member.state === 'suspect') suspect(state, member.uid, accuser, context)
     else if (source === 'news') setRow(state, withState(known, 'down'), about, context)
