@@ -51,26 +51,21 @@ export function serve(state: State, { subject, headers, data, reply }: Incoming,
       fault('timeout', 'the time was up before its turn came', { outcome: 'refused' }),
       context
     )
-  const correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
   const deadlineMs = startedMs + timeoutMs
-  const pending: Pending = { correlation, request, reply, endpoint, startedMs, deadlineMs, to, attempts: 0 }
-  state.correlation = correlation
-  state.pending.set(correlation, pending)
-  attempt(correlation, pending, leftMs, context)
+  attempt(state, { request, reply, endpoint, startedMs, deadlineMs, to, attempts: 1 }, leftMs, context)
   if (state.isTicking) return
   state.isTicking = true
   context.after(tickMs, { kind: 'tick' })
 }
 
-function attempt(correlation: number, pending: Pending, leftMs: number, context: DoorContext): void {
-  pending.attempts++
-  const message = {
-    ...pending.request.action,
-    options: pending.request.options,
-    hops: 0,
-    replyTo: context.replyRef(correlation)
-  } as StoreRequest
-  context.send(pending.to as Ref<StoreRequest>, message, leftMs)
+/** Under a number of its own: a coordinator takes a write that comes under one that it has seen for the same message, come twice. */
+function attempt(state: State, request: Omit<Pending, 'correlation'>, leftMs: number, context: DoorContext): void {
+  const correlation = state.correlation >= 0xffff_ffff ? 1 : state.correlation + 1
+  state.correlation = correlation
+  state.pending.set(correlation, { ...request, correlation })
+  const { action, options } = request.request
+  const message = { ...action, options, hops: 0, replyTo: context.replyRef(correlation) } as StoreRequest
+  context.send(request.to as Ref<StoreRequest>, message, leftMs)
 }
 
 /** It surely was not handled: another coordinator is asked, as long as there is one and time. */
@@ -86,8 +81,8 @@ export function missed(
   if (reason !== 'expired' && pending.attempts < most && leftMs > 0 && state.routes !== undefined) {
     const to = state.routes.pick(partitionIn(state.routes.view, pending.request), pending.request, hostOf(pending.to.address))
     if (to !== undefined) {
-      pending.to = to
-      return attempt(correlation, pending, leftMs, context)
+      state.pending.delete(correlation)
+      return attempt(state, { ...pending, to, attempts: pending.attempts + 1 }, leftMs, context)
     }
   }
   const where = threadOf(pending.to.address)
@@ -170,7 +165,7 @@ function gone(thread: ThreadAddress): Fault {
 
 /** Nobody listens at `thread`: a read can be asked again; of a write nobody knows whether it had arrived before. */
 export function lost(state: State, thread: ThreadAddress, context: DoorContext): void {
-  for (const pending of state.pending.values()) {
+  for (const pending of [...state.pending.values()]) {
     if (threadOf(pending.to.address) !== thread) continue
     if (pending.request.action.kind === 'get') missed(state, pending.correlation, pending, 'no-such-actor', context)
     else end(state, pending.correlation, pending, gone(thread), context)

@@ -49,8 +49,8 @@ export interface Pending {
   readonly endpoint: EndpointFigures
   readonly startedMs: number
   readonly deadlineMs: number
-  to: Ref
-  attempts: number
+  readonly to: Ref
+  readonly attempts: number
 }
 
 export interface State {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { fault } from '../../model/fault.ts'
+import { undeliveredMessage } from '../../runtime/signal.ts'
 import { natsRig } from './nats-rig.ts'
 import { header, type RawMessage } from './raw-nats-client.ts'
 
@@ -43,6 +44,26 @@ t.test('NATS door: a coordinator is gone → another owner is asked, or the clie
   store.kill('c')
   const none = await client.request('carillon.kv.get.b.k1')
   t.equal(code(none), '503')
+})
+
+t.test('NATS door: the coordinator that a write was passed on to is gone → each attempt has a number of its own', async t => {
+  const { client, store, system } = await natsRig(t)
+  const coordinate = store.coordinate.bind(store)
+  const numbers: number[] = []
+  store.coordinate = (host, request) => {
+    // As a coordinator does, which carries out once what comes under one number.
+    if (numbers.includes(request.replyTo.correlation)) return undefined as never
+    numbers.push(request.replyTo.correlation)
+    if (numbers.length === 3) return coordinate(host, request)
+    const message = undeliveredMessage('no-such-actor')
+    setImmediate(() => {
+      system.deliver({ to: request.replyTo, lane: 'control', budgetMs: 0, traceparent: undefined, message })
+      system.delivered()
+    })
+    return undefined as never
+  }
+  t.equal(code(await client.request('carillon.kv.put.b.k', { payload: '1' })), '')
+  t.equal(numbers.length, 3)
 })
 
 t.test('NATS door: a coordinator that stays silent → 504, for a write with outcome indeterminate', async t => {
