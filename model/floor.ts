@@ -67,6 +67,22 @@ export function stripped(held: Siblings, own: Floor | undefined, others: Floor):
   return versions.length === 0 ? undefined : claimingNothingElse(versions)
 }
 
+/**
+ * What a new owner keeps of its own record of a key, beside what the owner has from whom it takes the partition over.
+ * @param floor the one that the other owner kept before `theirs` was read
+ * @param theirs undefined: the other owner has nothing of the key
+ * @returns `own` itself where nothing is to be dropped; undefined where nothing is left
+ */
+export function keptBeside(own: Siblings, floor: Floor, theirs: Siblings | undefined): Siblings | undefined {
+  const isKnown = ({ vnode, counter }: Sibling): boolean =>
+    theirs !== undefined &&
+    (isSeen(theirs.context, vnode, counter) ||
+      theirs.versions.some(version => version.vnode === vnode && version.counter === counter))
+  const versions = own.versions.filter(version => !covers(floor, version.vnode, version.counter) || isKnown(version))
+  if (versions.length === own.versions.length) return own
+  return versions.length === 0 ? undefined : claimingNothingElse(versions)
+}
+
 /** What one replica answers to a read. */
 export interface FloorAnswer {
   readonly siblings: Siblings

@@ -27,12 +27,17 @@ interface Run {
   readonly partition: number
   /** Its uid. */
   readonly source: number
+  /** What the vnode here knows it by, from its first page to its last. */
+  intake: string
   after: Key | undefined
-  /** Pairs of the page under way that are not stored here yet; −1: the page has not come. */
-  outstanding: number
-  next: Key | undefined
+  /** Being taken over; undefined: it has not come. */
+  page: Page | undefined
   attempt: number
+  /** The source has damaged records that do not get mended: its floors say too much. */
+  isWithoutFloors: boolean
 }
+
+type Page = Extract<VnodeReply, { kind: 'page' }>
 
 interface TransferState {
   view: RingView | undefined
@@ -47,8 +52,10 @@ interface TransferState {
 }
 
 const runsAtOnce = 4
-const pairsPerPage = 200
+const pairsPerPage = 128
 const attemptMs = 5_000
+/** So long a damaged record may take to be mended at the source; then it is passed over. */
+const damagedAttemptsMax = 8
 const slots = 2
 
 /**
@@ -135,7 +142,16 @@ function addRuns(state: TransferState, view: RingView, partition: number, self: 
   const sources = new Set<number>()
   for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
   for (const source of sources) {
-    state.waiting.push({ id: 0, partition, source, after: undefined, outstanding: -1, next: undefined, attempt: 0 })
+    state.waiting.push({
+      id: 0,
+      partition,
+      source,
+      intake: '',
+      after: undefined,
+      page: undefined,
+      attempt: 0,
+      isWithoutFloors: false
+    })
   }
 }
 
@@ -157,7 +173,10 @@ function sourcesOf(view: RingView, partition: number, self: number, n: number): 
 
 function proceed(state: TransferState, context: TransferContext): void {
   while (state.active.size < runsAtOnce) {
-    const run = state.waiting.pop()
+    // One source of a partition after the other: what came from the first is compared with the second.
+    const busy = new Set([...state.active.values()].map(run => run.partition))
+    const at = state.waiting.findLastIndex(run => !busy.has(run.partition))
+    const [run] = at < 0 ? [] : state.waiting.splice(at, 1)
     if (run === undefined) break
     fetch(state, run, context)
   }
@@ -177,8 +196,9 @@ function fetch(state: TransferState, run: Run, context: TransferContext): void {
   state.active.delete(run.id)
   run.id = state.nextRun++
   state.active.set(run.id, run)
-  run.outstanding = -1
+  run.page = undefined
   run.attempt++
+  if (run.after === undefined) run.intake = `${context.incarnation}-${run.id}`
   // One that has left the cluster has the plan made anew with the next view.
   if (source !== undefined) {
     const replyTo = context.replyRef<VnodeReply>(run.id * slots)
@@ -200,45 +220,63 @@ function later(run: Run, context: TransferContext): void {
 function replied(state: TransferState, run: Run, reply: VnodeReply, context: TransferContext): void {
   switch (reply.kind) {
     case 'page':
-      if (run.outstanding !== -1) return
+      if (run.page !== undefined) return
+      if ((reply.corrupt ?? 0) > 0 && !run.isWithoutFloors) return damaged(run, context)
+      state.pairs += reply.pairs.length
       return take(state, run, reply, context)
-    case 'stored':
-      if (run.outstanding > 0 && --run.outstanding === 0) turnPage(state, run, context)
-      return
+    case 'taken':
+      if (run.page === undefined) return
+      return reply.upTo === run.page.next ? turnPage(state, run, context) : takeRest(state, run, reply.upTo, context)
+    case 'intake-lost':
+      return again(run, context)
     case 'failed':
       return failed(run, reply.fault, context)
     default:
   }
 }
 
-function take(state: TransferState, run: Run, page: Extract<VnodeReply, { kind: 'page' }>, context: TransferContext): void {
+/** From the first page. */
+function again(run: Run, context: TransferContext): void {
+  run.after = undefined
+  later(run, context)
+}
+
+function damaged(run: Run, context: TransferContext): void {
+  const { partition, source } = run
+  if (run.attempt < damagedAttemptsMax) return later(run, context)
+  // Without floors: what this host keeps of deleted keys itself is not dropped then, and nothing else is lost.
+  context.log.warn({ partition, source }, 'an owner has damaged records that are not mended: what it purged is not taken over')
+  run.isWithoutFloors = true
+  again(run, context)
+}
+
+/** What the vnode had no time for. */
+function takeRest(state: TransferState, run: Run, upTo: Key | undefined, context: TransferContext): void {
+  const { page } = run
+  if (page === undefined || upTo === undefined) return
+  run.after = upTo
+  take(state, run, { ...page, pairs: page.pairs.filter(({ key }) => key > upTo) }, context)
+}
+
+function take(state: TransferState, run: Run, page: Page, context: TransferContext): void {
   const self = state.view?.hosts.find(host => host.name === context.host)
   if (self === undefined) return
-  run.next = page.next
-  run.outstanding = page.pairs.length
-  state.pairs += page.pairs.length
+  run.page = page
+  const pairs = page.pairs.map(({ key, siblings }) => {
+    const { resolver } = propertiesOf(state.table, bucketOf(key), context.resources.defaults)
+    return { key, siblings, resolver }
+  })
+  const floors = run.isWithoutFloors ? [] : (page.floors ?? [])
   const replyTo = context.replyRef<VnodeReply>(run.id * slots + 1)
-  for (const { key, siblings } of page.pairs) {
-    context.send(
-      vnodeOf(self, run.partition),
-      {
-        kind: 'replicate',
-        key,
-        siblings,
-        resolver: propertiesOf(state.table, bucketOf(key), context.resources.defaults).resolver,
-        durability: 'flushed',
-        replyTo
-      },
-      attemptMs
-    )
-  }
-  if (page.pairs.length === 0) turnPage(state, run, context)
+  const { intake, after } = run
+  context.send(vnodeOf(self, run.partition), { kind: 'take', intake, after, upTo: page.next, pairs, floors, replyTo }, attemptMs)
 }
 
 function turnPage(state: TransferState, run: Run, context: TransferContext): void {
   run.attempt = 0
-  if (run.next !== undefined) {
-    run.after = run.next
+  const next = run.page?.next
+  if (next !== undefined) {
+    run.after = next
     return fetch(state, run, context)
   }
   state.active.delete(run.id)

@@ -8,9 +8,11 @@ import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
 import { counterOf, join } from '../../model/version-vector.ts'
 import type { Context } from '../../runtime/actor.ts'
 import type { Counter } from '../../runtime/metrics.ts'
-import { type Completion, retiredMs } from '../../storage/store.ts'
+import { type Completion, retiredMs, type Store } from '../../storage/store.ts'
 import { decodeFloor, encodeFloor, floorKeysOf, floorsEnd, floorsStart, type KeptFloor } from '../floor/floor-codec.ts'
-import { ClassLookup, classesIn, type KeyClasses } from './key-classes.ts'
+import { ClassLookup, classesHash, classesIn, type KeyClasses } from './key-classes.ts'
+import { FloorIntake, type LookedUpFloor, vectorIn, withLookup } from './kept-floors.ts'
+import { SettledWrites } from './settled-writes.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { FloorMessage, FloorReply, Settlement } from '../floor/floor-protocol.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
@@ -20,10 +22,6 @@ import { writeFaultsOf } from './write-faults.ts'
 type VnodeContext = Context<VnodeMessage, StoreResources>
 type FloorRef = Ref<FloorReply | Settlement>
 type Raise = Extract<FloorMessage, { kind: 'raise-floor' }>
-
-interface Kept extends KeptFloor {
-  readonly lookup: ClassLookup
-}
 
 /** What has come since a floor was prepared. */
 interface Prepared {
@@ -55,10 +53,12 @@ const floorsMax = 64
 export class VnodeFloors {
   readonly #partition: number
   readonly #tree: VnodeTree
+  readonly #store: Store
   readonly #purged: Counter
   readonly #refused: Counter
-  readonly #kept: Kept[] = []
+  readonly #kept: LookedUpFloor[] = []
   #prepared: Prepared | undefined
+  #intake: FloorIntake | undefined
   #prepares = 0
   #tombstones = 0
   /** Of the last sweep; undefined: there was none yet. */
@@ -70,6 +70,7 @@ export class VnodeFloors {
   constructor(partition: number, tree: VnodeTree, context: VnodeContext) {
     this.#partition = partition
     this.#tree = tree
+    this.#store = context.resources.store
     this.#purged = context.metrics.counter(
       'tombstones_purged_total',
       'Tombstones erased since every owner has proved to know them'
@@ -82,20 +83,52 @@ export class VnodeFloors {
   }
 
   get isAny(): boolean {
-    return this.#kept.length > 0 || this.#prepared !== undefined
+    return this.#kept.length > 0 || this.#prepared !== undefined || this.#intake !== undefined
+  }
+
+  /** As they are kept here, to be taken over with the partition. */
+  get kept(): readonly KeptFloor[] {
+    return this.#kept.map(({ n, vector, classes }) => ({ n, vector, classes }))
   }
 
   get tombstones(): number {
     return [...(this.#left?.values() ?? [])].reduce((sum, count) => sum + count, this.#tombstones - this.#tombstonesThen)
   }
 
-  /** The floor of the key's class as it is kept here; undefined: none. */
+  /** The floor of the key's class as it holds here; undefined: none. */
   vectorFor(key: Key): Floor | undefined {
-    let floor: Floor | undefined
-    // More than one only where the key's bucket has changed its n: what either proves holds.
-    for (const { lookup, n, vector } of this.#kept)
-      if (lookup.of(key) === n) floor = floor === undefined ? vector : join(floor, vector)
-    return floor
+    const floor = vectorIn(this.#kept, key)
+    const theirs = this.#intake?.vectorFor(key)
+    return floor === undefined || theirs === undefined ? (floor ?? theirs) : join(floor, theirs)
+  }
+
+  /** The partition is being taken over from another owner; undefined: not now. */
+  get intake(): FloorIntake | undefined {
+    return this.#intake
+  }
+
+  /** The first page comes. @param floors what the owner kept before any of its records was read */
+  beginIntake(id: string, floors: readonly KeptFloor[]): void {
+    this.#intake = new FloorIntake(id, floors, systemKeysEnd, this.#store)
+  }
+
+  /** All has come: from here on the owner's floors are this vnode's own. `told` when they are flushed, or why not. */
+  endIntake(told: (why: Fault | undefined) => void, context: VnodeContext): void {
+    const adopted = this.#intake?.floors ?? []
+    this.#intake = undefined
+    const all = new SettledWrites(this.#partition, this.#store, told)
+    for (const { n, vector, classes } of adopted) {
+      const own = this.#kept.find(kept => kept.n === n)
+      const isSame = own !== undefined && classesHash(own.classes) === classesHash(classes)
+      const completion = all.expect()
+      this.#enforce(
+        own,
+        { n, vector: isSame ? join(own.vector, vector) : vector, classes },
+        why => completion.settled(why),
+        context
+      )
+    }
+    all.close()
   }
 
   /** A tombstone is written here. */
@@ -162,9 +195,8 @@ export class VnodeFloors {
   /** Two copies of a class are one floor: what either proves holds. */
   #keep(floor: KeptFloor): void {
     const at = this.#kept.findIndex(({ n }) => n === floor.n)
-    const kept = { ...floor, lookup: new ClassLookup(floor.classes) }
-    if (at < 0) this.#kept.push(kept)
-    else this.#kept[at] = kept
+    if (at < 0) this.#kept.push(withLookup(floor))
+    else this.#kept[at] = withLookup(floor)
   }
 
   #want(classes: KeyClasses, replyTo: FloorRef, context: VnodeContext): void {
@@ -210,21 +242,33 @@ export class VnodeFloors {
     for (const [vnode, lowest] of prepared.came) if (counterOf(floor, vnode) >= lowest) return fail(replyTo, changed, context)
     const before = this.#kept.find(kept => kept.n === n)
     const kept: KeptFloor = { n, vector: join(before?.vector ?? [], floor), classes }
+    const told = (why: Fault | undefined): void =>
+      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+    this.#enforce(before, kept, told, context)
+  }
+
+  /** Keep a floor in the place of `before`. */
+  #enforce(
+    before: LookedUpFloor | undefined,
+    floor: KeptFloor,
+    told: (why: Fault | undefined) => void,
+    context: VnodeContext
+  ): void {
     const settled = (why: Fault | undefined): void => {
       if (why !== undefined) {
         // It is true all the same, but after a crash nobody would know it.
-        const at = this.#kept.findIndex(({ n: other }) => other === n)
+        const at = this.#kept.findIndex(({ n }) => n === floor.n)
         if (at >= 0) this.#kept.splice(at, 1)
         if (before !== undefined) this.#keep(before)
       }
-      context.send(replyTo, why === undefined ? stored : { kind: 'failed', fault: why })
+      told(why)
     }
-    const record = encodeFloor(kept)
-    const [first, second] = floorKeysOf(n)
+    const record = encodeFloor(floor)
+    const [first, second] = floorKeysOf(floor.n)
     // In force at once: from here on, what it covers and is not here must not come in any more.
-    this.#keep(kept)
-    store.write(this.#partition, first, record, 'flushed', ignored)
-    store.write(this.#partition, second, record, 'flushed', new Settled(this.#partition, settled, context))
+    this.#keep(floor)
+    this.#store.write(this.#partition, first, record, 'flushed', ignored)
+    this.#store.write(this.#partition, second, record, 'flushed', new Settled(this.#partition, settled, context))
   }
 
   #startSweep(purges: boolean, replyTo: FloorRef | undefined, context: VnodeContext): void {

@@ -4,6 +4,7 @@ import type { Fault } from '../../model/fault.ts'
 import type { Key } from '../../model/key.ts'
 import type { VersionVector } from '../../model/version-vector.ts'
 import type { Durability } from '../../storage/store.ts'
+import type { KeptFloor } from '../floor/floor-codec.ts'
 import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
 import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
 import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
@@ -16,6 +17,7 @@ export type VnodeMessage =
   | HintMessage
   | RepairMessage
   | FloorMessage
+  | IntakeMessage
   /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
   | {
       readonly kind: 'write'
@@ -66,6 +68,7 @@ export type VnodeReply =
   | HintReply
   | RepairReply
   | FloorReply
+  | IntakeReply
   /** `context`: what the writer had seen, and its own write. */
   | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
   /** `purged`: a part of it was purged here, and is not stored: the floor that says so. */
@@ -78,6 +81,10 @@ export type VnodeReply =
       readonly kind: 'page'
       readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array }[]
       readonly next: Key | undefined
+      /** Keys of this page whose record is damaged, and not among `pairs`. */
+      readonly corrupt?: number | undefined
+      /** With the first page of whole records: the floors kept here, as they were before any of the pairs was read. */
+      readonly floors?: readonly KeptFloor[] | undefined
     }
   | {
       readonly kind: 'inspected'
@@ -139,3 +146,34 @@ export interface HintInspected {
   readonly target: number
   readonly ageMs: number
 }
+
+/** One record of a partition that this host takes over. */
+export interface TakenPair {
+  readonly key: Key
+  readonly siblings: Uint8Array
+  readonly resolver: Resolver
+}
+
+/** What a vnode is told while its host takes the partition over, by the transfer agent of that host. */
+export type IntakeMessage =
+  /** All that a present owner has of the keys behind `after`, up to `upTo`. Answered by `taken`, flushed; by `intake-lost`; by `failed`. */
+  {
+    readonly kind: 'take'
+    /** The same from the first page of one owner to its last. */
+    readonly intake: string
+    /** undefined: the first page. */
+    readonly after: Key | undefined
+    /** undefined: to the end. */
+    readonly upTo: Key | undefined
+    /** In key order. */
+    readonly pairs: readonly TakenPair[]
+    /** With the first page: the floors that the owner kept before any of its pairs was read. */
+    readonly floors: readonly KeptFloor[]
+    readonly replyTo: Ref<VnodeReply>
+  }
+
+export type IntakeReply =
+  /** `upTo`: how far it went; less than it was given where there is too much here to compare at once. undefined: to the end. */
+  | { readonly kind: 'taken'; readonly upTo: Key | undefined }
+  /** The vnode has crashed or lost a write meanwhile: begin with the first page. */
+  | { readonly kind: 'intake-lost' }

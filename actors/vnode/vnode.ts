@@ -14,6 +14,7 @@ import { mergedBytes } from './merged-bytes.ts'
 import { type Wholeness, wholenessOf } from './wholeness.ts'
 import { VnodeFloors } from './vnode-floor.ts'
 import { VnodeHints } from './vnode-hints.ts'
+import { VnodeIntake } from './vnode-intake.ts'
 import { VnodeRepair } from './vnode-repair.ts'
 import { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
@@ -30,6 +31,7 @@ interface VnodeState {
   /** To be told of every write of a user's key. */
   readonly tree: VnodeTree
   readonly hints: VnodeHints
+  readonly intake: VnodeIntake
   readonly wholeness: Wholeness
   writes: number
   reads: number
@@ -58,12 +60,14 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
 
   start({ partition }, context) {
     const tree = new VnodeTree(partition)
+    const floors = new VnodeFloors(partition, tree, context)
     return {
       partition,
       tree,
+      floors,
       hints: new VnodeHints(partition, context),
       repair: new VnodeRepair(partition, tree, context),
-      floors: new VnodeFloors(partition, tree, context),
+      intake: new VnodeIntake(partition, tree, floors),
       wholeness: wholenessOf(context.resources.store),
       writes: 0,
       reads: 0
@@ -113,6 +117,8 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
         case 'sweep':
         case 'sweep-slice':
           return state.floors.receive(message, context)
+        case 'take':
+          return state.intake.receive(message, context)
       }
     } catch (error) {
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
@@ -229,16 +235,20 @@ function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }
   const page = context.resources.store.scan(state.partition, message.after ?? systemKeysEnd, pairsMax)
   if (page.corrupt.length > 0) state.repair.foundAll(page.corrupt, context)
   const pairs: { key: Key; siblings: Uint8Array }[] = []
+  let { next } = page
   let bytes = 0
   for (const { key, record } of page.pairs) {
     bytes += key.length + (message.keysOnly ? 0 : record.length)
     // One page is one bus message: where records are large, it ends early.
-    if (bytes > pageBytesMax && pairs.length > 0)
-      return context.send(message.replyTo, { kind: 'page', pairs, next: pairs.at(-1)?.key })
+    if (bytes > pageBytesMax && pairs.length > 0) {
+      next = pairs.at(-1)?.key
+      break
+    }
     if (!message.keysOnly) pairs.push({ key, siblings: record })
     else if (live(decodeSiblings(record), context.wallMs()).length > 0) pairs.push({ key, siblings: nothing })
   }
-  context.send(message.replyTo, { kind: 'page', pairs, next: page.next })
+  const floors = message.after === undefined && !message.keysOnly && state.floors.isAny ? state.floors.kept : undefined
+  context.send(message.replyTo, { kind: 'page', pairs, next, corrupt: page.corrupt.length, floors })
 }
 
 function inspect(state: VnodeState, message: Extract<VnodeMessage, { kind: 'inspect' }>, context: VnodeContext): void {

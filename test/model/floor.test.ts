@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { admitted, isPurgeable, provenFloor, stripped, withoutPurged } from '../../model/floor.ts'
+import { covers as seen } from '../../model/causal-context.ts'
+import { admitted, isPurgeable, keptBeside, provenFloor, stripped, withoutPurged } from '../../model/floor.ts'
 import { merge, type Sibling, type Siblings } from '../../model/siblings.ts'
 import { covers, descends, type VersionVector } from '../../model/version-vector.ts'
 
@@ -119,6 +120,36 @@ t.test('floor: who is told that a version is purged drops it, unless its own flo
   t.equal(stripped(held, [3, 6], [3, 6]), held)
   t.equal(stripped(siblings([version(3, 4)], [3, 4]), undefined, [3, 6]), undefined)
 })
+
+t.test(
+  'I12: floor: who takes a key over drops what the floor covers and the owner does not know, and loses nothing else of either',
+  async t => {
+    const holds = (record: Siblings | undefined, one: Sibling): boolean =>
+      record?.versions.some(({ vnode, counter }) => vnode === one.vnode && counter === one.counter) === true
+    const knows = ({ context }: Siblings, { vnode, counter }: Sibling): boolean => seen(context, vnode, counter)
+    fc.assert(
+      fc.property(vectors, records, fc.option(records, { nil: undefined }), (floor, own, theirs) => {
+        const kept = keptBeside(own, floor, theirs)
+        const merged = theirs === undefined ? kept : kept === undefined ? theirs : merge(kept, theirs)
+        const plain = theirs === undefined ? own : merge(own, theirs)
+        for (const one of merged?.versions ?? []) {
+          if (covers(floor, one.vnode, one.counter) && !(theirs !== undefined && holds(theirs, one))) return false
+        }
+        // What a plain merge keeps and the floor does not speak of stays.
+        return plain.versions.every(
+          one =>
+            holds(merged, one) ||
+            (covers(floor, one.vnode, one.counter) && !(theirs !== undefined && (holds(theirs, one) || knows(theirs, one))))
+        )
+      })
+    )
+    const stale = siblings([version(3, 4)], [3, 4])
+    t.equal(keptBeside(stale, [3, 6], undefined), undefined)
+    t.equal(keptBeside(stale, [3, 3], undefined), stale)
+    t.equal(keptBeside(stale, [3, 6], stale), stale)
+    t.same(keptBeside(siblings([version(3, 4), version(5, 1)], [3, 4, 5, 1]), [3, 6], undefined), siblings([version(5, 1)]))
+  }
+)
 
 t.test('I12: a read leaves out what one replica has purged and another went back to', async t => {
   const old = siblings([version(3, 4)], [3, 4])
