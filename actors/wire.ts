@@ -65,23 +65,20 @@ function readOptions(reader: Reader): QuorumOptions {
   const flags = reader.u8()
   const known = optionsByFlags[flags]
   if (known !== undefined) return known
-  const durability = flags >> 6
-  const options = {
-    level: at(levels, (flags >> 3) & 7, reader),
-    durability: durability === 0 ? undefined : at(durabilities, durability - 1, reader),
-    sloppy: (flags & flagStrict) === 0,
-    receipt: (flags & flagReceipt) !== 0
-  }
+  const level = at(levels, (flags >> 3) & 7, reader)
+  const durability = flags >> 6 === 0 ? undefined : at(durabilities, (flags >> 6) - 1, reader)
+  const sloppy = (flags & flagStrict) === 0
+  const receipt = (flags & flagReceipt) !== 0
   if ((flags & flagNumbers) === 0) {
-    optionsByFlags[flags] = Object.freeze(options)
+    const options = Object.freeze({ level, durability, sloppy, receipt })
+    optionsByFlags[flags] = options
     return options
   }
-  return {
-    ...options,
-    replicas: reader.u8() || undefined,
-    primaries: reader.u8() || undefined,
-    durable: reader.u8() || undefined
-  }
+  // Laid out at once: an object that is spread has a shape of its own each time, and all that reads it is slow.
+  const replicas = reader.u8() || undefined
+  const primaries = reader.u8() || undefined
+  const durable = reader.u8() || undefined
+  return { level, durability, sloppy, receipt, replicas, primaries, durable }
 }
 
 function writeContext(context: CausalContext, writer: Writer): void {

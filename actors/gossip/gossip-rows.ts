@@ -58,11 +58,11 @@ export function setSelf(state: GossipState, self: Member, context: GossipContext
   setRow(state, { ...self, heartbeat: state.heartbeat }, undefined, context)
 }
 
-/** Who was away, in the eyes of this host or of others, may lack writes. */
+/** Who was away, in the eyes of this host or of others, may lack writes; not who has just joined, with all its data. */
 function noteReturn(state: GossipState, known: Member | undefined, member: Member, context: GossipContext): void {
   const { uid, incarnation, heartbeat } = member
   const isAlive = member.state === 'up' || member.state === 'leaving'
-  if (known === undefined || !isAlive || incarnation <= known.incarnation) return
+  if (known === undefined || known.standing === 'joining' || !isAlive || incarnation <= known.incarnation) return
   hearBeat(state, { uid, incarnation, heartbeat }, false, context)
   const heard = state.heard.get(uid)
   if (heard === undefined) return
