@@ -32,12 +32,13 @@ export async function startBenchCluster(hosts: number): Promise<StartedCluster> 
 }
 
 const basePortAttempts = 50
+/** Up to below those that Linux gives to outgoing connections: a host that starts again would find its own taken. */
 const basePortFirst = 20_000
-const basePortSpan = 30_000
+const basePortSpan = 11_900
 const portOffsets = [0, 350, 550, 750]
 
-/** A base port whose hosts' ports are all free at this moment. */
-async function freeBasePort(hosts: number): Promise<number> {
+/** A base port whose hosts' ports are all free at this moment, as `devHosts` counts them. */
+export async function freeBasePort(hosts: number): Promise<number> {
   for (let attempt = 0; attempt < basePortAttempts; attempt += 1) {
     const base = basePortFirst + Math.floor(Math.random() * basePortSpan)
     const ports = portOffsets.flatMap(offset => Array.from({ length: hosts }, (_, index) => base + offset + index + 1))

@@ -1,4 +1,5 @@
 import type { Key } from '../model/key.ts'
+import { endOfPairs } from './fence.ts'
 import type { Entry } from './memory-table.ts'
 import { unframeRecord } from './record.ts'
 import { CorruptRecord, scanPageBytesMax, type StoredPair, type StorePage } from './store.ts'
@@ -16,10 +17,9 @@ export function mergedPage(
   pairsMax: number
 ): StorePage {
   const prefix = tablePrefix(partition)
-  const end = partition === 0xffff ? undefined : tablePrefix(partition + 1)
   const range = table.getRange({
     start: after === undefined ? prefix : `${prefix}${after}\0`,
-    ...(end === undefined ? {} : { end })
+    end: endOfPairs(partition)
   })
   const older = range[Symbol.iterator]()
   const pairs: StoredPair[] = []

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { open, rename, rm, statfs, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Key } from '../model/key.ts'
+import { Fences } from './fence.ts'
 import { bySegment, logExtension, segmentNameOf, spareExtension, type SegmentName } from './log-segment.ts'
 import { placeLength, placeStart, readSegment, type SegmentContent } from './segment-reader.ts'
 import { storageFault } from './storage-fault.ts'
@@ -42,6 +43,7 @@ export class TableWriter {
   readonly #directory: string
   readonly #retryMs: number
   readonly #table: Table
+  readonly #fences: Fences
   #tail: Promise<unknown> = Promise.resolve()
   #closed = false
   #wakeRetry: (() => void) | undefined
@@ -60,6 +62,7 @@ export class TableWriter {
     mkdirSync(logDirectory(options.directory), { recursive: true })
     expectCommitFailures()
     this.#table = openTableForWriting(options.directory)
+    this.#fences = new Fences(this.#table)
   }
 
   /** What a thread asks; `reply` may be called several times, in later turns. */
@@ -174,12 +177,9 @@ export class TableWriter {
     for (const partition of [...content.partitions.keys()].sort((a, b) => a - b)) {
       const prefix = tablePrefix(partition)
       const pairs = content.partitions.get(partition)!
+      for (const commit of this.#fences.raise(partition)) this.#await(commit, commits)
       for (const key of [...pairs.keys()].sort()) {
-        const commit = this.#write(prefix, key, content.bytes, pairs.get(key)!)
-        if (!commits.has(commit)) {
-          commits.add(commit)
-          commit.catch(foreseen)
-        }
+        this.#await(this.#write(prefix, key, content.bytes, pairs.get(key)!), commits)
         bytes += placeLength(pairs.get(key)!)
         this.#pairs++
         if (bytes > commitBytesMax) {
@@ -201,6 +201,12 @@ export class TableWriter {
     return this.#table.put(prefix + key, bytes.subarray(start, start + length))
   }
 
+  #await(commit: Promise<unknown>, commits: Set<Promise<unknown>>): void {
+    if (commits.has(commit)) return
+    commits.add(commit)
+    commit.catch(foreseen)
+  }
+
   /** Wait for the commits, all of them, and only then fail. */
   async #committed(commits: Set<Promise<unknown>>): Promise<void> {
     const outcomes = await Promise.allSettled(commits)
@@ -208,6 +214,7 @@ export class TableWriter {
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue
       // lmdb-js rejects the put without the reason, and a second promise, which nobody has seen yet, with it.
+      this.#fences.forget()
       const reason: unknown = outcome.reason
       const cause = isCommitFailure(reason) ? await causeOf(reason.commitError) : reason
       throw cause instanceof Error ? cause : new Error(String(cause))
