@@ -16,6 +16,9 @@ export type HostMessage =
   /** A piece of its file. Answered by `profile-piece`, or `refused`: it is not kept, or was too large to keep. */
   | { readonly kind: 'read-profile'; readonly id: string; readonly offset: number; readonly replyTo: Ref<HostReply> }
 
+  /** From the gossip agent: this host has left the cluster, and its process may end. */
+  | { readonly kind: 'left' }
+
 export type HostReply =
   | { readonly kind: 'host-description'; readonly host: string; readonly tree: ActorDescription }
   | { readonly kind: 'host-metrics'; readonly host: string; readonly text: string }

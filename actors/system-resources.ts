@@ -14,6 +14,8 @@ export interface SystemResources {
   readonly joins: boolean
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
+  /** Told once this host has left the cluster, and the others know: its process can end. */
+  readonly left?: () => void
   readonly gossip: GossipSettings
   /** Default `exchangeDefaults`. */
   readonly exchange?: ExchangeSettings

@@ -7,6 +7,7 @@ import { floorAgent } from './floor/floor-agent.ts'
 import { floorAgentName } from './floor/floor-agent-protocol.ts'
 import { gossipAgent } from './gossip/gossip-agent.ts'
 import { handoffAgent } from './handoff/handoff-agent.ts'
+import { strayAgent } from './handoff/stray-agent.ts'
 import { recordRepairer } from './scrub/record-repairer.ts'
 import { ringKeeper } from './ring/ring-keeper.ts'
 import { scrubAgent } from './scrub/scrub-agent.ts'
@@ -25,7 +26,7 @@ import { type WorkBehaviours, workKeeper, type WorkKeeperArguments } from './wor
  *     └─ record-repairer             ├─ floor-agent
  *                                    ├─ work-keeper
  *                                    └─ work (one-for-one)
- *                                       └─ handoff-HOST, exchange-HOST, scrub-THREAD …
+ *                                       └─ handoff-HOST, exchange-HOST, scrub-THREAD, clear-HOST …
  *
  * A vnode that fails is its own affair, up to ten times in ten seconds; then the vnodes start anew with the coordinator that
  * starts them. What comes later in a list rests on what comes before it.
@@ -56,7 +57,12 @@ export function dataTree(door: ActorSpec | undefined): SupervisorSpec {
 }
 
 /** Who does which kind of repair work. */
-export const workBehaviours: WorkBehaviours = { handoff: handoffAgent, exchange: exchangeAgent, scrub: scrubAgent }
+export const workBehaviours: WorkBehaviours = {
+  handoff: handoffAgent,
+  exchange: exchangeAgent,
+  scrub: scrubAgent,
+  clear: strayAgent
+}
 
 /**
  * A worker that crashes is started again under `work`, whose intensity is more than the keeper lets any worker use up; and the keeper,

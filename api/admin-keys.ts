@@ -3,6 +3,8 @@ import type { VnodeMessage, VnodeReply } from '../actors/vnode/vnode-protocol.ts
 import { type Fault, fault, isFault } from '../model/fault.ts'
 import { bucketFault, type Key, keyBytesOf, keyOf } from '../model/key.ts'
 import { limits } from '../model/limits.ts'
+import { decodeSiblings } from '../model/siblings-codec.ts'
+import { plainLength } from '../model/value-coding.ts'
 import { badRequest, errorOf, StoreError } from './client/errors.ts'
 import type { StoreCore, WithoutReplyTo } from './client/store-core.ts'
 
@@ -29,7 +31,7 @@ export interface KeysQuery {
   readonly strict: boolean
   /** With each key's record, for export. */
   readonly values: boolean
-  /** The page ends early once its keys and records have this many bytes. */
+  /** The page ends early once its keys, records and the values in them, made plain, have this many bytes. */
   readonly bytesMax: number
 }
 
@@ -84,10 +86,11 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
           isThrough = true
           break
         }
-        if (pairs.length === query.limit || (bytes > 0 && bytes + pair.key.length + pair.siblings.length > query.bytesMax)) {
+        const size = pair.key.length + shownBytes(pair.siblings)
+        if (pairs.length === query.limit || (bytes > 0 && bytes + size > query.bytesMax)) {
           return pageUpTo({ partition, after, unanswered })
         }
-        bytes += pair.key.length + pair.siblings.length
+        bytes += size
         pairs.push({ key: keyBytesOf(pair.key), siblings: pair.siblings })
         after = pair.key
       }
@@ -105,6 +108,15 @@ export async function listKeys(core: StoreCore, query: KeysQuery): Promise<KeysP
     const cursor = writeCursor(position, query)
     return { pairs, cursor, coverage: coverageOf(view!, position.unanswered), unanswered: position.unanswered }
   }
+}
+
+/** Of a record whose values are to be shown: a page is bounded by what comes out of it, however small it is stored. */
+function shownBytes(record: Uint8Array): number {
+  if (record.length === 0) return 0
+  return decodeSiblings(record).versions.reduce(
+    (sum, version) => sum + plainLength(version) - version.value.length,
+    record.length
+  )
 }
 
 /** Of the first owner that answers. @param silent hosts that did not, so that the others are asked first @returns undefined where none does */

@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import { fault, isFault } from '../model/fault.ts'
 import { limits } from '../model/limits.ts'
-import { live } from '../model/siblings.ts'
-import { decodeSiblings } from '../model/siblings-codec.ts'
+import type { ChangeOrder } from '../actors/gossip/gossip-protocol.ts'
 import type { Admin } from './admin.ts'
 import { checkedLimit, type KeysPage } from './admin-keys.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import { jsonTextOf } from './json-text.ts'
-import { valueMembers } from './json-value.ts'
 import { keyBytesOf } from './key-text.ts'
+import { listedMembers } from './reading.ts'
 
 /** Bytes of keys and values of one page; JSON may make six of one. */
 const pageBytesMax = 128 * 1024
@@ -21,6 +20,8 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   actors: async (admin, request) => JSON.stringify(await admin.actors(textOf(request, 'host'))),
   work: async admin => JSON.stringify(await admin.work()),
   repair: async admin => JSON.stringify(await admin.repair()),
+  leave: async (admin, request) => JSON.stringify(await admin.leave(requiredHost(request), orderOf(request))),
+  remove: async (admin, request) => JSON.stringify(await admin.remove(requiredHost(request), orderOf(request))),
   metrics: admin => admin.metrics(),
   'profile-begin': async (admin, request) => {
     const host = admin.hostNamed(textOf(request, 'host'))
@@ -68,7 +69,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, work, repair, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}
@@ -103,20 +104,11 @@ function pageJson(bucket: string, page: KeysPage, values: boolean): string {
       shown.push(text ?? `{${encoded}}`)
       continue
     }
-    const newest = newestOf(siblings)
-    if (newest !== undefined)
-      shown.push(`{${text === undefined ? encoded : `"key":${text}`},${valueMembers(newest.value, newest.contentType)}}`)
+    const members = listedMembers(siblings, Date.now())
+    if (members !== undefined) shown.push(`{${text === undefined ? encoded : `"key":${text}`},${members}}`)
   }
   const list = values ? 'pairs' : 'keys'
   return `{"bucket":${JSON.stringify(bucket)},"${list}":[${shown.join(',')}],"cursor":${JSON.stringify(page.cursor ?? null)},"coverage":${page.coverage}}`
-}
-
-function newestOf(siblings: Uint8Array) {
-  const versions = live(decodeSiblings(siblings), Date.now())
-  return versions.reduce<(typeof versions)[number] | undefined>(
-    (best, one) => (best === undefined || one.modifiedMs >= best.modifiedMs ? one : best),
-    undefined
-  )
 }
 
 function keyOfRequest(request: Members): Buffer {
@@ -147,6 +139,21 @@ function requiredBucket(request: Members): string {
   if (bucket === undefined) throw badRequest('the request has no "bucket"')
   return bucket
 }
+
+function requiredHost(request: Members): string {
+  const host = textOf(request, 'host')
+  if (host === undefined) throw badRequest('the request has no "host"')
+  return host
+}
+
+function orderOf(request: Members): ChangeOrder {
+  const order = textOf(request, 'order') ?? 'begin'
+  const known = orders.find(each => each === order)
+  if (known === undefined) throw badRequest(`"order" is ${JSON.stringify(order.slice(0, 64))}: allowed are ${orders.join(', ')}`)
+  return known
+}
+
+const orders = ['begin', 'give-up', 'tell'] as const
 
 function textOf(request: Members, name: string): string | undefined {
   const value = request[name]

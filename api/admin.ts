@@ -1,5 +1,5 @@
 import { type BucketProperties, bucketPropertiesOf, propertiesOf } from '../actors/ring/bucket-table.ts'
-import type { BucketReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
+import type { BucketReply, ChangeOrder, ChangeReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
 import type { HostMessage, HostReply } from '../actors/host-protocol.ts'
 import type { RingKeeperMessage, RingKeeperReply } from '../actors/ring/ring-keeper-protocol.ts'
 import type { RingView } from '../actors/ring/ring-view.ts'
@@ -39,6 +39,15 @@ export interface ClusterShown {
   readonly hosts: readonly HostShown[]
   /** Staged changes; null where there are none. */
   readonly plan: null
+}
+
+/** How the change of a host's place on the ring stands. */
+export interface ChangeShown {
+  readonly host: string
+  /** `joining`, `up`, `leaving`, `drained` (it owns nothing any more), `left`, `removing`, `removed`. */
+  readonly stands: string
+  /** In sentences; empty where nothing is under way. */
+  readonly waits_for: readonly string[]
 }
 
 export interface RingShown {
@@ -190,6 +199,28 @@ export class Admin {
     )
     if (reply.kind !== 'bucket-set') throw unexpected(reply)
     return all
+  }
+
+  /**
+   * Let a host leave: it gives up its place on the ring once others have its data, hands over what it keeps for others, and ends.
+   * `give-up` can be said until it has given up its place.
+   */
+  async leave(host: string, order: ChangeOrder): Promise<ChangeShown> {
+    const name = this.hostNamed(host)
+    if (this.#view().hosts.some(one => one.name === name && one.state === 'down'))
+      throw badRequest(`${name} is down: start it again to let it leave, or remove it`)
+    return this.#change(name, { kind: 'leave', order })
+  }
+
+  /** Have a host removed that is down for good: others take its place, with what the other replicas have. It must not come back. */
+  remove(host: string, order: ChangeOrder): Promise<ChangeShown> {
+    return this.#change(this.#host, { kind: 'remove', name: host, order })
+  }
+
+  async #change(host: string, message: WithoutReply<GossipMessage>): Promise<ChangeShown> {
+    const reply = await this.#ask<GossipMessage, ChangeReply>(host, 'system', 'gossip-agent', message, this.#timeoutMs)
+    if (reply.kind !== 'change-told') throw unexpected(reply)
+    return { host: reply.host, stands: reply.stands, waits_for: reply.waitsFor }
   }
 
   keys(query: KeysQuery): Promise<KeysPage> {

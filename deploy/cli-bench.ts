@@ -60,9 +60,7 @@ export function define(command: Command, terminal: Terminal): void {
     )
     .addOption(wholeOption('--value-bytes <BYTES>', 'size of the values', 0, limits.pairBytesCeiling).default(100))
     .addOption(wholeOption('--keys <N>', 'keys, all stored before the first measurement', 1, 10_000_000).default(10_000))
-    .addOption(
-      numberOption('--zipf <SKEW>', 'skew of the choice of keys; 0.99 as YCSB has it (default: every key alike)', 0, 0.999)
-    )
+    .addOption(numberOption('--zipf <SKEW>', 'skew of the choice of keys; 0.99 as YCSB has it (default: every key alike)', 0, 3))
     .addOption(numberOption('--read-share <SHARE>', 'share of gets in mixed (default: 0.5)', 0, 1))
     .addOption(numberOption('--seconds <S>', 'seconds of each round', 0.05, 3_600).default(5))
     .addOption(wholeOption('--rounds <N>', 'rounds; the one of median throughput is reported', 1, 100).default(3))

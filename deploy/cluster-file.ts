@@ -2,9 +2,24 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterState } from '../actors/gossip/gossip-protocol.ts'
 import type { ClusterFile } from '../actors/system-resources.ts'
+import { isGone } from '../model/membership.ts'
 import { replaceFile } from '../storage/durable-file.ts'
 
 const formatVersion = 1
+
+/**
+ * Why a host must not be started with this directory: it has left the cluster or was removed, and what it keeps is of then. Let in with that, it
+ * would bring back what was deleted since.
+ * @returns undefined where it may
+ */
+export function departureOf(directory: string, uid: number): string | undefined {
+  const state = clusterFileIn(directory)
+    .load()
+    ?.members.find(member => member.uid === uid)?.state
+  if (state === undefined || !isGone(state)) return undefined
+  const what = state === 'left' ? 'has left the cluster' : 'was removed from the cluster'
+  return `it ${what}. To let it join anew, move ${directory} away, or give it another directory`
+}
 
 /**
  * `cluster.json` in the data directory: who the members were, so that a host that starts again finds them.

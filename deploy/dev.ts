@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { restartWindow } from '../model/restart-window.ts'
 import { systemClock } from '../runtime/system-clock.ts'
+import { isGone } from '../model/membership.ts'
+import { clusterFileIn } from './cluster-file.ts'
 import { portProblem, type WantedPort } from './port-check.ts'
 
 export interface DevOptions {
@@ -156,6 +158,10 @@ export class DevCluster {
           this.#stillborn ??= `${host.name} ended (${signal ?? code}) before the cluster was ready: its last words are above`
           return
         }
+        if (code === 0 && hasLeft(host)) {
+          this.#unwanted.add(host.name)
+          return this.#options.say(`${host.name} has left the cluster; its data stays in ${host.data}`)
+        }
         this.#options.say(`${host.name} ended (${signal ?? code}); it is started again`)
         if (window.record(systemClock.now()) === 'restart')
           setTimeout(() => !this.#unwanted.has(host.name) && launch(), restartDelayMs)
@@ -178,6 +184,15 @@ function ended(child: ChildProcess | undefined): Promise<void> {
     })
     child.kill('SIGTERM')
   })
+}
+
+/** A host that stops in order is started again, too, but for one that has left. */
+function hasLeft({ name, data }: DevHost): boolean {
+  const rows =
+    clusterFileIn(data)
+      .load()
+      ?.members.filter(member => member.name === name) ?? []
+  return rows.some(({ state }) => state === 'left') && rows.every(({ state }) => isGone(state))
 }
 
 function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost): WantedPort[] {

@@ -6,6 +6,8 @@ import type { ActorDescription, Behaviour, SupervisorSpec } from '../runtime/act
 export interface HostInspection {
   describe(told: (tree: ActorDescription) => void): void
   metrics(told: (text: string) => void): void
+  /** The host has left its cluster: it stops, in order. */
+  left(): void
   readonly profiles: HostProfiles
 }
 
@@ -27,6 +29,8 @@ const hostInspector: Behaviour<undefined, HostMessage, undefined, HostInspection
         return context.resources.describe(tree => context.send(message.replyTo, { kind: 'host-description', host, tree }))
       case 'collect-metrics':
         return context.resources.metrics(text => context.send(message.replyTo, { kind: 'host-metrics', host, text }))
+      case 'left':
+        return context.resources.left()
       case 'begin-profile':
         return context.send(message.replyTo, stateReply(host, context.resources.profiles.begin(message.thread, message.seconds)))
       case 'describe-profile':

@@ -1,5 +1,7 @@
+import type { HostMessage } from '../actors/host-protocol.ts'
 import { exchangeDefaults, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { systemTree } from '../actors/tree.ts'
+import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
@@ -16,6 +18,11 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
   const { host } = settings
   const metrics = new MetricRegistry()
   const bus = await threadBus(settings, seat.name, 'a', seat.log)
+  const main: Ref<HostMessage> = {
+    address: addressOf(threadAddressOf(host.name, 'main'), 'host'),
+    correlation: 0,
+    incarnation: 0
+  }
   const resources: SystemResources = {
     clusterName: host.cluster,
     self: {
@@ -41,6 +48,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     joins: host.join.length > 0,
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),
+    left: () => system.signal<HostMessage>(main, { kind: 'left' }),
     exchange: { ...exchangeDefaults, bytesPerSecondMax: host.repairBytesPerSecond },
     gossip: gossipDefaults
   }

@@ -1,4 +1,5 @@
-import { clientCodecs, wireCodecs } from '../actors/wire.ts'
+import { clientCodecs } from '../actors/coordinator/request-wire.ts'
+import { wireCodecs } from '../actors/wire.ts'
 import { threadAddressOf } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import { NatsBus } from '../bus/nats-bus.ts'

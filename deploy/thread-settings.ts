@@ -47,5 +47,5 @@ export interface ApiThreadSettings extends CommonSettings {
 /** Quorums and the like that hold where a bucket says nothing. */
 export function bucketDefaultsOf(host: HostSettings) {
   const { replicas, readQuorum, writeQuorum, resolver, durability } = host
-  return { n: replicas, r: readQuorum, w: writeQuorum, resolver, ttl: 0, durability, rate: 0 }
+  return { n: replicas, r: readQuorum, w: writeQuorum, resolver, ttl: 0, durability, rate: 0, compression: 'none' as const }
 }

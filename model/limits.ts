@@ -7,6 +7,9 @@ export const limits = Object.freeze({
   pairBytesDefault: 10 * 1024,
   pairBytesCeiling: 512 * 1024,
   contentTypeCharactersMax: 128,
+  /** Values that a bucket with compression tries to make smaller: below it costs more than it gives, above it would hold up its thread. */
+  deflatedBytesMin: 512,
+  deflatedBytesMax: 64 * 1024,
   /** Concurrent versions of one key; a further blind write is refused, a merge of replicas never. */
   siblingsMax: 64,
   /** Entries (vector and cloud) that a context sent by a client may hold. */
@@ -51,6 +54,14 @@ export const limits = Object.freeze({
   coordinatorOperationsMax: 65_536,
   /** Bytes of values in writes that one coordinator has under way. */
   coordinatorBytesMax: 128 * 1024 * 1024,
+  /** Keys that one coordinator takes for hot: reads of them may wait for each other, and share what replicas are asked. */
+  hotKeysMax: 128,
+  /** Kinds of reads of a hot key (R, PR, strict or not) that it tells apart. */
+  hotLanesMax: 4,
+  /** Reads of one kind and key that wait for the next one; further ones go alone. */
+  hotReadersMax: 1_024,
+  /** Reads a second below which no key is hot. */
+  hotReadsPerSecondMin: 64,
   /** A wait in a coordinator's mailbox that is no trouble. */
   admissionTargetMs: 100,
   /** For how long all requests may wait longer than that before some are refused. */

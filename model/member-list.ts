@@ -1,5 +1,5 @@
 import { hash32, mix32 } from './hash.ts'
-import { hostStates, type HostState, type Member, type Membership, type Standing } from './membership.ts'
+import { changeWords, hostStates, type HostState, type Member, type Membership, type Standing, standings } from './membership.ts'
 
 /**
  * A row in brief: what changes while a host lives, and a hash of the rest. Whoever knows the rest can make the row of it.
@@ -25,7 +25,8 @@ export interface ListedMember {
   readonly digest: number
 }
 
-const standings: readonly Standing[] = ['joining', 'up', 'leaving']
+/** Standings that hosts of earlier releases know: the digests of these stay what they were. */
+const standingsBefore = 3
 
 /** Rows by uid, with a digest of all, so that two views are compared by one number. */
 export class MemberList {
@@ -81,17 +82,19 @@ export function memberOf(brief: Brief, known: Member): Member {
   return { ...known, incarnation, state, standing, heartbeat, seen, arrived }
 }
 
-/** A hash of what does not change while a host runs: name, place, weight, seat, addresses, version. */
+/** A hash of what seldom changes while a host runs: name, place, weight, seat, addresses, version, and what it says of a change. */
 export function aboutOf(member: Member): number {
   const { name, dc, zone, weight, threads, http, nats, route, version, pid, seat } = member
-  return textHash(JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, seat ?? null]))
+  return textHash(
+    JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, seat ?? null, ...changeWords(member)])
+  )
 }
 
 function digestOf(member: Member, about: number): number {
   let hash = mix32(member.uid, about)
   hash = mix32(hash, member.incarnation)
   hash = mix32(hash, member.heartbeat)
-  hash = mix32(hash, hostStates.indexOf(member.state) * standings.length + standings.indexOf(member.standing))
+  hash = mix32(hash, hostStates.indexOf(member.state) * standingsBefore + standings.indexOf(member.standing))
   return mix32(mix32(hash, epochWord(member.seen)), epochWord(member.arrived))
 }
 

@@ -1,11 +1,13 @@
-import { hash32, mix32 } from './hash.ts'
-
 export const hostStates = Object.freeze(['joining', 'up', 'leaving', 'suspect', 'down', 'left', 'removed'] as const)
 /** In the order of precedence: of two records of one incarnation the later state wins. */
 export type HostState = (typeof hostStates)[number]
 
-/** Where a host stands with the ring, whether or not it is suspected at the moment. */
-export type Standing = 'joining' | 'up' | 'leaving'
+/**
+ * Where a host stands with the ring, whether or not it is suspected at the moment. `drained`: it has given up its place, and hands over
+ * what it keeps for others; its state is `leaving` until then.
+ */
+export const standings = Object.freeze(['joining', 'up', 'leaving', 'drained'] as const)
+export type Standing = (typeof standings)[number]
 
 /** What gossip spreads about one host. Plain values only. */
 export interface Member {
@@ -15,7 +17,7 @@ export interface Member {
   /** Raised by the host itself: at each start, and to refute a suspicion. */
   readonly incarnation: number
   readonly state: HostState
-  /** The last of `joining`, `up`, `leaving` that it was in: suspicion must not move ownership. See `withState`. */
+  /** What it said last itself: suspicion must not move ownership. See `withState` and `withStanding`. */
   readonly standing: Standing
   readonly dc: string
   readonly zone: string
@@ -25,6 +27,13 @@ export interface Member {
    * on it never changes. Undefined for a host that took none, at some cost in evenness.
    */
   readonly seat?: number | undefined
+  /**
+   * Its turn among those that change the ring, taken when it came to join, to leave, or to have another one removed: the same from then
+   * until that is done or given up; what comes later has a later one. See `ticketOf`.
+   */
+  readonly ticket?: number | undefined
+  /** Uid of a member that is down for good, and whose removal this host sees through. */
+  readonly removing?: number | undefined
   /** What its heartbeat counter, which it raises in each round, stood at when it last changed this row. */
   readonly heartbeat: number
   /** Data threads: partition p lives on thread `data-(p mod threads)`. */
@@ -49,26 +58,42 @@ export function isGone(state: HostState): boolean {
   return state === 'left' || state === 'removed'
 }
 
-/** `member` in another state; its standing changes only with the states that are one. */
+/** `member` in another state; its standing changes only with the states that are one. One that is drained stays so while it is leaving. */
 export function withState(member: Member, state: HostState): Member {
-  const standing = state === 'joining' || state === 'up' || state === 'leaving' ? state : member.standing
+  const isStanding = state === 'joining' || state === 'up' || state === 'leaving'
+  const standing = isStanding && stateOf(member.standing) !== state ? state : member.standing
   return member.state === state && member.standing === standing ? member : { ...member, state, standing }
 }
 
+/** `member` as it is where nobody suspects it. */
+export function withStanding(member: Member, standing: Standing): Member {
+  return { ...member, state: stateOf(standing), standing }
+}
+
+/** What a host of that standing is while it lives. */
+export function stateOf(standing: Standing): HostState {
+  return standing === 'drained' ? 'leaving' : standing
+}
+
 /**
- * Which of two records of one uid says more: `removed` is final; then the higher incarnation, the later state, the higher heartbeat.
+ * Which of two records of one uid says more: `removed` is final, and so is `left`; then the higher incarnation, the later state, the higher
+ * heartbeat.
  * Records that tie are ordered by what else they say, so that all hosts settle on the same one.
  * @returns below 0: `b` says more; 0: they say the same
  * @see Das, Gupta, Motivala: SWIM (DSN 2002), section 4.2; van Renesse, Minsky, Hayden: A Gossip-Style Failure Detection Service (1998)
  */
 export function compareMembers(a: Member, b: Member): number {
   return (
-    Number(a.state === 'removed') - Number(b.state === 'removed') ||
+    finality(a) - finality(b) ||
     a.incarnation - b.incarnation ||
     hostStates.indexOf(a.state) - hostStates.indexOf(b.state) ||
     a.heartbeat - b.heartbeat ||
     compareText(textOf(a), textOf(b))
   )
+}
+
+function finality({ state }: Member): number {
+  return state === 'removed' ? 2 : state === 'left' ? 1 : 0
 }
 
 /** The record that says more; `a` itself where they say the same. */
@@ -104,31 +129,12 @@ export function ringMembers(members: readonly Member[], when: 'present' | 'futur
   const excluded: Standing = when === 'present' ? 'joining' : 'leaving'
   const byName = new Map<string, Member>()
   for (const member of members) {
-    if (member.state === 'left' || member.state === 'removed' || member.standing === excluded) continue
+    if (isGone(member.state) || member.standing === excluded || member.standing === 'drained') continue
     const other = byName.get(member.name)
     if (other === undefined || (member.incarnation - other.incarnation || member.uid - other.uid) > 0)
       byName.set(member.name, member)
   }
   return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
-}
-
-/**
- * Who joins now: hosts take their places one after the other, since a ring that only one of two has joined was never prepared.
- * The one that came first, which is the one with the lowest incarnation: see `ticketOf`. But before all others one that takes the place of
- * a host that is gone: for as long as that one is a member, nobody else's join can end.
- */
-export function joiningNow(members: readonly Member[]): Member | undefined {
-  let first: Member | undefined
-  let firstReplaces = false
-  for (const member of members) {
-    if (member.standing !== 'joining' || isGone(member.state)) continue
-    const replaces = members.some(other => other.name === member.name && other.standing !== 'joining' && !isGone(other.state))
-    const isEarlier = first === undefined || (member.incarnation - first.incarnation || member.uid - first.uid) < 0
-    if (first !== undefined && (replaces === firstReplaces ? !isEarlier : !replaces)) continue
-    first = member
-    firstReplaces = replaces
-  }
-  return first
 }
 
 /**
@@ -145,16 +151,6 @@ export function successorOf(member: Member, members: readonly Member[]): Member 
       !isGone(other.state) &&
       other.incarnation > member.incarnation
   )
-}
-
-/** What a host says when it has its data for the ring that `joining` will make of the membership: 8 hex digits. */
-export function arrivalOf(epoch: string, joining: number): string {
-  return mix32(Number.parseInt(epoch, 16), joining).toString(16).padStart(8, '0')
-}
-
-/** The incarnation for a host that comes to join: higher than that of any member, so that it waits behind those that joined before. */
-export function ticketOf(members: readonly Member[]): number {
-  return members.reduce((highest, { incarnation }) => Math.max(highest, incarnation), 0) + 1
 }
 
 /**
@@ -184,20 +180,15 @@ export function freeSeat(
   return seat
 }
 
-/**
- * A hash of what the ring depends on: names, identities, weights, zones, datacenters, seats and standing; neither heartbeats nor suspicions.
- * @returns 8 hex digits; equal on all hosts that have equal views
- */
-export function membershipEpoch(members: readonly Member[]): string {
-  const text = [...ringMembers(members, 'present'), ...ringMembers(members, 'future')]
-    .map(({ name, uid, weight, zone, dc, seat, standing }) => JSON.stringify([name, uid, weight, zone, dc, seat, standing]))
-    .join('\n')
-  return hash32(new TextEncoder().encode(text), 0).toString(16).padStart(8, '0')
-}
-
 function textOf(member: Member): string {
   const { name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, arrived, seat } = member
-  return JSON.stringify([name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, arrived, seat])
+  const text = [name, dc, zone, weight, threads, http, nats, route, version, pid, standing, seen, arrived, seat]
+  return JSON.stringify([...text, ...changeWords(member)])
+}
+
+/** What a row says of a change that its host sees through; nothing where there is none, so that hosts of earlier releases agree. */
+export function changeWords({ ticket, removing }: Pick<Member, 'ticket' | 'removing'>): readonly number[] {
+  return ticket === undefined && removing === undefined ? [] : [ticket ?? 0, removing ?? 0]
 }
 
 /** By UTF-16 code units: the same on every host, whatever its locale. */

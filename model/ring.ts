@@ -1,8 +1,9 @@
 import { fairShares, type PlacementHost } from './fair-share.ts'
 import { balanceFirstPlaces } from './first-places.ts'
 import { hash32, mix32 } from './hash.ts'
-import { membershipEpoch, ringMembers, type Member } from './membership.ts'
+import { ringMembers, type Member } from './membership.ts'
 import { placementOf } from './placement.ts'
+import { membershipEpoch } from './ring-change.ts'
 
 export interface RingOptions {
   /** A power of two, chosen at the cluster's birth. */

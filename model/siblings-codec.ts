@@ -12,6 +12,7 @@ import {
 } from './dot-codec.ts'
 import { hash53 } from './hash.ts'
 import { emptySiblings, relation, type Sibling, type Siblings } from './siblings.ts'
+import { deflatedMark, isDeflated, plainType } from './value-coding.ts'
 import type { Relation } from './version-vector.ts'
 
 /**
@@ -22,19 +23,21 @@ import type { Relation } from './version-vector.ts'
  * | version of this format | 1, is 1 |
  * | length of the causal header that follows | varint |
  * | causal header: vector, cloud, dots of the versions | lists as in `dot-codec` |
- * | each version, in the order of its dot: flags | 1: bit 0 tombstone, bit 1 expires, bits 2-4 content type |
+ * | each version, in the order of its dot: flags | 1: bit 0 tombstone, bit 1 expires, bits 2-4 content type, bit 5 deflated |
  * | modifiedMs | 8, double, little-endian |
  * | expiresMs, where flagged | 8, double, little-endian |
  * | content type, where none of the common ones | varint length, UTF-8 |
- * | value | varint length, bytes |
+ * | value | varint length, bytes; of a deflated one as in `value-coding` |
  *
  * The dots stand together in the header, so what two replicas know can be compared, and digested, without touching a value.
  */
 const formatVersion = 1
 const flagTombstone = 1
 const flagExpires = 2
-const flagsMax = 0x1f
+const flagDeflated = 0x20
+const flagsMax = 0x3f
 const typeShift = 2
+const typeMask = 7
 const typeOther = 7
 const commonTypes: readonly string[] = Object.freeze([
   '',
@@ -42,6 +45,9 @@ const commonTypes: readonly string[] = Object.freeze([
   'application/octet-stream',
   'text/plain; charset=utf-8'
 ])
+
+/** As they stand in memory where the value is deflated. */
+const deflatedTypes: readonly string[] = Object.freeze(commonTypes.map(type => deflatedMark + type))
 
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
@@ -57,7 +63,8 @@ export function encodeSiblings({ context, versions }: Siblings): Uint8Array {
   let length = 1 + varintLength(header) + header
   for (const version of versions) {
     length += 9 + (version.expiresMs === 0 ? 0 : 8) + varintLength(version.value.length) + version.value.length
-    if (!commonTypes.includes(version.contentType)) length += textLength(version.contentType)
+    const type = plainType(version.contentType)
+    if (!commonTypes.includes(type)) length += textLength(type)
   }
   const bytes = Buffer.allocUnsafe(length)
   bytes[0] = formatVersion
@@ -150,15 +157,19 @@ function readPreamble(cursor: Cursor): number {
 function writeVersion(bytes: Buffer, offset: number, { contentType, expiresMs, modifiedMs, tombstone, value }: Sibling): number {
   if (!Number.isFinite(modifiedMs) || !Number.isFinite(expiresMs))
     throw new RangeError(`modified ${modifiedMs} or expires ${expiresMs} is no time`)
-  const common = commonTypes.indexOf(contentType)
+  const type = plainType(contentType)
+  const common = commonTypes.indexOf(type)
   bytes[offset] =
-    (tombstone ? flagTombstone : 0) | (expiresMs === 0 ? 0 : flagExpires) | ((common < 0 ? typeOther : common) << typeShift)
+    (tombstone ? flagTombstone : 0) |
+    (expiresMs === 0 ? 0 : flagExpires) |
+    ((common < 0 ? typeOther : common) << typeShift) |
+    (type === contentType ? 0 : flagDeflated)
   // -0 has other bytes than 0.
   let at = bytes.writeDoubleLE(modifiedMs + 0, offset + 1)
   if (expiresMs !== 0) at = bytes.writeDoubleLE(expiresMs, at)
   if (common < 0) {
-    at = writeVarint(bytes, at, Buffer.byteLength(contentType))
-    at += bytes.write(contentType, at)
+    at = writeVarint(bytes, at, Buffer.byteLength(type))
+    at += bytes.write(type, at)
   }
   at = writeVarint(bytes, at, value.length)
   bytes.set(value, at)
@@ -169,14 +180,15 @@ function readVersion(cursor: Cursor, vnode: number, counter: number): Sibling {
   const start = cursor.at
   const flags = cursor.bytes[cursor.at++]
   if (flags === undefined) throw new MalformedBytes('the bytes end before a version', start)
-  const type = flags >>> typeShift
+  const type = (flags >>> typeShift) & typeMask
   if (flags > flagsMax || (type !== typeOther && type >= commonTypes.length))
     throw new MalformedBytes(`flags ${flags} are unknown`, start)
   const modifiedMs = readDouble(cursor)
   const expiresMs = (flags & flagExpires) === 0 ? 0 : readDouble(cursor)
   if (expiresMs === 0 && (flags & flagExpires) !== 0)
     throw new MalformedBytes('a version is flagged to expire, and does not', start)
-  const contentType = type === typeOther ? readText(cursor) : commonTypes[type]!
+  const isPlain = (flags & flagDeflated) === 0
+  const contentType = type === typeOther ? typeOf(cursor, isPlain) : (isPlain ? commonTypes : deflatedTypes)[type]!
   return {
     vnode,
     counter,
@@ -209,6 +221,15 @@ function readBytes(cursor: Cursor): Uint8Array {
   const bytes = cursor.bytes.subarray(cursor.at, end)
   cursor.at = end
   return bytes
+}
+
+/** One that stands in full. */
+function typeOf(cursor: Cursor, isPlain: boolean): string {
+  const start = cursor.at
+  const text = readText(cursor)
+  if (!isPlain) return deflatedMark + text
+  if (isDeflated(text)) throw new MalformedBytes('a content type says that the value is deflated, and its flag does not', start)
+  return text
 }
 
 function readText(cursor: Cursor): string {

@@ -1,7 +1,18 @@
+import type { ChangeOrder, ChangeReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
+import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { systemKeysEnd } from '../model/key.ts'
+import type { ActorSystem } from '../runtime/actor-system.ts'
 import type { Random } from '../runtime/random.ts'
 import { faultText, type PlannedFault } from './fault-plan.ts'
 import type { MachineSnapshot, SimulatedCluster } from './simulated-cluster.ts'
+
+/** An operator who had no answer says it again. */
+const orderMs = 2_000
+const nobody: Ref<ChangeReply> = {
+  address: addressOf(threadAddressOf('operator', 'main'), 'nobody'),
+  correlation: 0,
+  incarnation: 0
+}
 
 /** Makes what was planned happen to a cluster, and undoes it. */
 export class FaultInjector {
@@ -109,9 +120,16 @@ export class FaultInjector {
         return { begin: () => cluster.restartThread(fault.host, fault.thread), end() {} }
       case 'join':
         return { begin: () => cluster.start(cluster.add().name), end() {} }
+      case 'leave': {
+        const order = (order: ChangeOrder) => this.#order(fault.host, { kind: 'leave', order, replyTo: nobody })
+        return { begin: () => order('begin'), end: () => fault.isTakenBack && order('give-up') }
+      }
+      case 'remove':
+        return this.#remove(fault)
       case 'wipe':
         return {
           begin: () => {
+            if (cluster.isGone(fault.host)) return
             this.hasLostData = true
             this.#stop(fault.host, true)
             cluster.wipe(fault.host)
@@ -182,12 +200,46 @@ export class FaultInjector {
     if (left <= 0) this.#cluster.start(host)
   }
 
+  /** Nobody may remove a host that could come back, so whoever is asked is told again until it is time. */
+  #remove({ host, atMs, lastsMs }: Extract<PlannedFault, { kind: 'remove' }>): { begin(): void; end(): void } {
+    const cluster = this.#cluster
+    const order = (): void => {
+      if (cluster.clock.now() >= atMs + lastsMs || cluster.machine(host).isRunning || cluster.isGone(host)) return
+      const able = cluster.machines.filter(({ isRunning, name }) => isRunning && !cluster.host(name).isPaused)
+      const asked = able[this.#chance.below(Math.max(1, able.length))]
+      if (asked !== undefined) this.#order(asked.name, { kind: 'remove', name: host, order: 'begin', replyTo: nobody })
+      cluster.simulation.at(cluster.clock.now() + orderMs, order)
+    }
+    return {
+      begin: () => {
+        this.#stop(host, false)
+        order()
+      },
+      end: () => this.#start(host)
+    }
+  }
+
+  #order(host: string, order: GossipMessage): void {
+    const to: Ref<GossipMessage> = {
+      address: addressOf(threadAddressOf(host, 'system'), 'gossip-agent'),
+      correlation: 0,
+      incarnation: 0
+    }
+    this.#operator.signal<GossipMessage & Message>(to, order)
+  }
+
+  get #operator(): ActorSystem<unknown> {
+    const host = this.#cluster.simulation.host('operator')
+    return host.threads.get('main')?.system ?? host.thread('main')
+  }
+
   #restore(fault: Extract<PlannedFault, { kind: 'restore' }>): { begin(): void; end(): void } {
     const { simulation } = this.#cluster
     let backup: MachineSnapshot | undefined
     simulation.at(fault.atMs - fault.ageMs, () => (backup = this.#cluster.backUp(fault.host)))
     return {
       begin: () => {
+        if (this.#cluster.isGone(fault.host)) return
         this.hasLostData = true
         this.#stop(fault.host, true)
         if (backup !== undefined) this.#cluster.restore(fault.host, backup)

@@ -16,6 +16,8 @@ export const faultKinds = Object.freeze([
   'disk-full',
   'disk-failing',
   'join',
+  'leave',
+  'remove',
   'wipe',
   'restore',
   'corrupt'
@@ -51,6 +53,10 @@ export type PlannedFault = { readonly atMs: number; readonly lastsMs: number } &
   | { readonly kind: 'corrupt'; readonly host: string; readonly records: number }
   /** A new host joins. */
   | { readonly kind: 'join' }
+  /** A host is told to leave; `isTakenBack`: and when the fault is over, to stay. */
+  | { readonly kind: 'leave'; readonly host: string; readonly isTakenBack: boolean }
+  /** A machine dies, and the others are told to remove its host. Where they have not done so in time, it is started again. */
+  | { readonly kind: 'remove'; readonly host: string }
 )
 
 export interface PlanBounds {
@@ -76,6 +82,8 @@ const perMinute: Readonly<Record<FaultKind, number>> = Object.freeze({
   'disk-full': 1,
   'disk-failing': 1,
   join: 0,
+  leave: 0,
+  remove: 0,
   wipe: 0,
   restore: 0,
   corrupt: 0
@@ -84,9 +92,10 @@ const perMinute: Readonly<Record<FaultKind, number>> = Object.freeze({
 /**
  * What destroys data that was acknowledged. A run has one of them at most: what two of three replicas hold survives the loss of one.
  */
-const destructive: readonly FaultKind[] = ['wipe', 'restore', 'corrupt']
+const destructive: readonly FaultKind[] = ['wipe', 'restore', 'corrupt', 'remove']
 
 const joinsMax = 2
+const leavesMax = 2
 const hourMs = 3_600_000
 
 /** Draw a plan. The same dice, kinds and bounds give the same plan. */
@@ -102,6 +111,7 @@ export function drawFaults(kinds: readonly FaultKind[], bounds: PlanBounds, rand
     const usual = perMinute[kind] * minutes
     let count = Math.floor(usual * 2 * dice.next()) + (usual > 0 && dice.next() < 0.5 ? 1 : 0)
     if (kind === 'join') count = dice.below(joinsMax + 1)
+    if (kind === 'leave') count = dice.below(leavesMax + 1)
     if (destructive.includes(kind)) count = kind === lost ? 1 : 0
     for (let drawn = 0; drawn < count; drawn++) faults.push(drawFault(kind, bounds, dice))
   }
@@ -141,9 +151,18 @@ function drawFault(kind: FaultKind, bounds: PlanBounds, dice: Random): PlannedFa
       return { kind, ...times, host, ageMs: Math.floor(dice.next() * (atMs - fromMs)) }
     case 'join':
       return { kind, ...times }
+    case 'leave':
+      return { kind, ...longer(times, untilMs, dice), host, isTakenBack: dice.next() < 0.3 }
+    case 'remove':
+      return { kind, ...longer(times, untilMs, dice), host }
     default:
       return { kind, ...times, host }
   }
+}
+
+/** What takes the hosts a while. */
+function longer({ atMs }: { readonly atMs: number }, untilMs: number, dice: Random): { atMs: number; lastsMs: number } {
+  return { atMs, lastsMs: Math.floor(Math.min(untilMs - atMs, 5_000 + 55_000 * dice.next())) }
 }
 
 /** A fault in a line, for people. */

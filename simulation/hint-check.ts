@@ -4,10 +4,14 @@ import type { SimulatedCluster } from './simulated-cluster.ts'
 /**
  * Compare each host's hint ledger with itself and with its disk.
  * @param areAllDelivered nothing is away any more, so none may be left
- * @returns a sentence for each host where they differ
+ * @returns a sentence for each host where they differ, and for each that has left and kept some
  */
 export function checkHints(cluster: SimulatedCluster, living: readonly string[], areAllDelivered: boolean): string[] {
   const wrong: string[] = []
+  for (const { name, hasLeft } of cluster.machines) {
+    const kept = hasLeft ? hintsOnDisk(cluster, name) : 0
+    if (kept > 0) wrong.push(`${name} has left the cluster with ${kept} hints for others`)
+  }
   for (const name of living) {
     const ledger = { created: 0, delivered: 0, superseded: 0, pending: 0 }
     for (const { metrics } of cluster.host(name).threads.values()) {

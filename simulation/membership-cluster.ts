@@ -6,7 +6,8 @@ import { wireCodecs } from '../actors/wire.ts'
 import { threadAddressOf } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import { type LinkWeather, type MemoryBus, MemoryNetwork } from '../bus/memory-bus.ts'
-import { arrivalOf, type HostState, joiningNow, type Member, membershipEpoch } from '../model/membership.ts'
+import type { HostState, Member } from '../model/membership.ts'
+import { arrivalOf, membershipEpoch, movingNow } from '../model/ring-change.ts'
 import type { Behaviour, SupervisorSpec } from '../runtime/actor.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import type { CrashReport } from '../runtime/crash.ts'
@@ -245,10 +246,10 @@ export class MembershipCluster {
   /** In the transfer agent's stead: there is nothing to fetch, so all arrives as soon as everyone knows of it. */
   #arrive(host: MembershipHost): void {
     const here = host.view.filter(({ seenState }) => seenState === 'up' || seenState === 'leaving' || seenState === 'joining')
-    const joining = joiningNow(here)
-    if (joining === undefined) return
+    const moving = movingNow(host.view)
+    if (moving === undefined) return
     const epoch = membershipEpoch(host.view)
-    const arrival = arrivalOf(epoch, joining.uid)
+    const arrival = arrivalOf(epoch, moving.subject.uid)
     const self = here.find(member => member.uid === host.uid)
     if (self === undefined || self.arrived === arrival || here.some(member => member.seen !== epoch)) return
     host.tells({ kind: 'arrived', epoch: arrival })

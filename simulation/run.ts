@@ -161,7 +161,7 @@ class Run {
   }
 
   #names(): string[] {
-    return this.#cluster.machines.map(machine => machine.name)
+    return this.#cluster.present.map(machine => machine.name)
   }
 
   /** @returns how long it took, without any client's help */

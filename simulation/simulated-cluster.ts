@@ -8,6 +8,7 @@ import type { WorkBehaviours } from '../actors/work/work-keeper.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import type { LinkWeather, MemoryNetwork } from '../bus/memory-bus.ts'
 import type { Key } from '../model/key.ts'
+import { isGone } from '../model/membership.ts'
 import { vnodeIdOf } from '../model/version-vector.ts'
 import type { ActorSystem } from '../runtime/actor-system.ts'
 import type { CrashReport } from '../runtime/crash.ts'
@@ -55,6 +56,8 @@ export interface Machine {
   saved: ClusterState | undefined
   epochs: number
   isRunning: boolean
+  /** Its host has left the cluster for good. */
+  hasLeft: boolean
 }
 
 /** A copy of all that a machine keeps, as a backup has it. */
@@ -114,7 +117,8 @@ export class SimulatedCluster {
       disk: new VirtualDisk(),
       saved: undefined,
       epochs: 0,
-      isRunning: false
+      isRunning: false,
+      hasLeft: false
     }
     this.machines.push(machine)
     return machine
@@ -133,10 +137,21 @@ export class SimulatedCluster {
 
   start(name: string): void {
     const machine = this.machine(name)
-    if (machine.isRunning) return
+    if (machine.isRunning || this.isGone(name)) return
     machine.isRunning = true
     this.#startSystem(machine)
     for (let thread = 0; thread < this.threads; thread++) this.#startData(machine, thread)
+  }
+
+  /** Whether its host has left, or was removed by the others: it is not started again. */
+  isGone(name: string): boolean {
+    const { hasLeft, uid } = this.machine(name)
+    return hasLeft || this.machines.some(({ saved }) => saved?.members.some(member => member.uid === uid && isGone(member.state)))
+  }
+
+  /** Machines whose hosts belong to the cluster. */
+  get present(): readonly Machine[] {
+    return this.machines.filter(({ name }) => !this.isGone(name))
   }
 
   /** As SIGKILL does: nothing more happens there; what was written stays, unless the power goes, too. */
@@ -218,6 +233,11 @@ export class SimulatedCluster {
         save: state => {
           machine.saved = state
         }
+      },
+      left: () => {
+        if (machine.hasLeft) return
+        machine.hasLeft = true
+        this.simulation.at(this.clock.now(), () => this.kill(machine.name, false))
       },
       ...(this.#options.floors === undefined ? {} : { floors: this.#options.floors }),
       gossip: gossipDefaults

@@ -7,6 +7,7 @@ import type { Durability } from '../../storage/store.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { HintFigures } from '../vnode/hint-ledger.ts'
 import type { RingView } from '../ring/ring-view.ts'
+import type { PeekReply } from '../vnode/peek-protocol.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
 
 /** What a request asks of its quorum. 0 and undefined: the bucket's own. */
@@ -65,6 +66,24 @@ export interface DeleteRequest {
 }
 
 export type StoreRequest = GetRequest | PutRequest | DeleteRequest
+
+/**
+ * From a client that asks the owners of a key itself, each of them: what does this host's replica hold? Answered by `peeked`; by `refused`
+ * where a coordinator is to be asked instead, since owners, needs or data are not what the client takes them for.
+ * @see DeCandia et al., Dynamo (SOSP 2007), section 6.4: client-driven coordination
+ */
+export interface PeekRequest {
+  readonly kind: 'peek'
+  readonly key: Key
+  readonly options: QuorumOptions
+  /** Which of those that are asked this one is: given back with the answer. */
+  readonly slot: number
+  /** Whether the digest will do. */
+  readonly isDigest: boolean
+  /** Of the ring by which the client chose whom to ask: with another one the answers would not add up. */
+  readonly epoch: string
+  readonly replyTo: Ref<PeekReply>
+}
 
 /** A write that was acknowledged, for change events: told to the door of the coordinator's thread. */
 export interface Accepted {
@@ -137,6 +156,7 @@ export interface HintsListed {
 /** All that a coordinator may be told. */
 export type CoordinatorMessage =
   | StoreRequest
+  | PeekRequest
   | VnodeReply
   /** Which hints lie on this thread? Answered by `hints-listed`. */
   | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }

@@ -6,12 +6,14 @@ import type { Counter, Histogram } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
+import type { HotReads } from './hot-reads.ts'
 import type { RecentWrites } from './recent-writes.ts'
 import type { ReplyTimes } from './reply-times.ts'
 import type { RequestAdmission } from './request-admission.ts'
 import type { Replica, ReplicaSet, RingIndex } from '../ring/ring-index.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
+import type { ValueCompression } from './value-compression.ts'
 
 export type CoordinatorContext = Context<CoordinatorMessage, StoreResources>
 
@@ -34,6 +36,8 @@ export interface CoordinatorState {
   readonly recent: RecentWrites
   /** How long reads take: when a further replica is asked. */
   readonly replyTimes: ReplyTimes
+  readonly hotReads: HotReads
+  readonly compression: ValueCompression
   isTicking: boolean
   /** Where accepted writes are told; undefined where events are off. */
   readonly door: Ref | undefined
@@ -45,9 +49,11 @@ export interface CoordinatorState {
 export interface CoordinatorFigures {
   readonly get: Histogram
   readonly put: Histogram
+  readonly peeked: Counter
   readonly forwarded: Counter
   readonly repaired: Counter
   readonly hedged: Counter
+  readonly coalesced: Counter
   readonly refused: (code: string) => Counter
 }
 

@@ -9,9 +9,13 @@ import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
 import { hintLedgerOf } from '../vnode/hint-ledger.ts'
+import { HotReads } from './hot-reads.ts'
 import { ReplyTimes } from './reply-times.ts'
 import { RequestAdmission } from './request-admission.ts'
+import { servePeek } from './peek-service.ts'
 import { serve } from './request-service.ts'
+import { watchHotReads } from './shared-read.ts'
+import { ValueCompression } from './value-compression.ts'
 import { RingIndex } from '../ring/ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
 import { dataThreadOf, isReachable, type RingView } from '../ring/ring-view.ts'
@@ -58,6 +62,8 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
       replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
+      hotReads: new HotReads(context.resources.settings.hedgeMs),
+      compression: new ValueCompression(metrics),
       isTicking: false,
       door:
         door === undefined || !context.resources.settings.events
@@ -67,9 +73,11 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       figures: {
         get: metrics.histogram('request_seconds', seconds, durationBounds, { operation: 'get' }),
         put: metrics.histogram('request_seconds', seconds, durationBounds, { operation: 'put' }),
+        peeked: metrics.counter('peeks_total', 'Replicas that clients asked by themselves'),
         forwarded: metrics.counter('requests_forwarded_total', 'Requests passed on to the coordinator of another thread or host'),
         repaired: metrics.counter('read_repairs_total', 'Replicas that a read found stale and mended'),
         hedged: metrics.counter('reads_hedged_total', 'Replicas asked since others were slow'),
+        coalesced: metrics.counter('reads_coalesced_total', 'Gets of hot keys that were answered by a read of others'),
         refused(code) {
           let counter = refusedBy.get(code)
           if (counter === undefined)
@@ -80,6 +88,8 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
     }
     metrics.observe('requests_in_flight', 'Requests under way at coordinators', () => state.operations.size)
     metrics.observe('request_bytes_in_flight', 'Bytes of values in writes under way at coordinators', () => state.bytes)
+    metrics.observe('hot_keys', 'Keys that are read so often that reads of them are shared', () => state.hotReads.keys)
+    metrics.observe('reads_waiting', 'Gets of hot keys that wait for the next read', () => state.hotReads.waiting)
     metrics.observe(
       'request_wait_seconds',
       'How long what coordinators handle now has waited in their mailboxes',
@@ -95,6 +105,8 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       case 'put':
       case 'delete':
         return serve(state, message, context)
+      case 'peek':
+        return servePeek(state, message, context)
       case 'mark':
         return state.admission.marked(message.putAtMs)
       case 'tick':
@@ -130,7 +142,12 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
 
   idle: state => state.operations.size === 0,
 
-  summary: state => ({ epoch: state.ring?.view.epoch ?? null, requests: state.operations.size, unanswered: state.unanswered })
+  summary: state => ({
+    epoch: state.ring?.view.epoch ?? null,
+    requests: state.operations.size,
+    unanswered: state.unanswered,
+    hot_keys: state.hotReads.summary()
+  })
 }
 
 function tick(state: CoordinatorState, context: CoordinatorContext): void {
@@ -141,6 +158,7 @@ function tick(state: CoordinatorState, context: CoordinatorContext): void {
     if (now < operation.deadlineMs) operation.overdue(state, context)
     else operation.expired(state, context)
   }
+  watchHotReads(state, now, context)
   settle(state, context)
   if (state.operations.size >= measuredFrom || state.admission.isMeasuring) state.admission.measure(now, context)
   state.isTicking = state.operations.size > 0 || state.admission.isMeasuring
@@ -160,9 +178,11 @@ function subscribe(state: CoordinatorState, context: CoordinatorContext): void {
 function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
   const before = state.ring?.view
   state.ring = new RingIndex(view, context.host)
-  state.threads = view.hosts.find(host => host.name === context.host)?.threads ?? 1
+  const self = view.hosts.find(host => host.name === context.host)
+  state.threads = self?.threads ?? 1
   // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
-  wholenessOf(context.resources.store).isWhole = view.hosts.every(host => host.name !== context.host || host.state !== 'joining')
+  // And one that gives up its place, or was removed, none any more: what is written by the next ring does not reach it.
+  wholenessOf(context.resources.store).isWhole = self !== undefined && self.state !== 'joining' && self.standing !== 'drained'
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
   if (before?.epoch !== view.epoch) state.settling = state.nextOperation
   settle(state, context)

@@ -33,6 +33,10 @@ export interface GetResult {
   readonly needed: number
   /** How many of those that answered are owners. */
   readonly primaries: number
+  /** When the last answer came that was needed. */
+  readonly atMs: number
+  /** How long the replica took that gave it: less than the whole read where it was asked since others were slow. */
+  readonly replyMs: number
 }
 
 export interface GetPlan {
@@ -42,6 +46,7 @@ export interface GetPlan {
   readonly needed: number
   readonly primariesNeeded: number
   readonly resolver: Resolver
+  readonly startedMs: number
   readonly deadlineMs: number
   /** Ask every replica, so that a stale one is found and mended. */
   readonly asksAll: boolean
@@ -57,6 +62,7 @@ const nothing = new Uint8Array(0)
 const noFallbacks: readonly Replica[] = Object.freeze([])
 /** A digest that no record has: whatever is there is sent. */
 const anyDigest = -1
+const noDigest = 0
 
 /**
  * A read: this host's replica first, then the others are asked whether they have the same, and send theirs only where not.
@@ -75,12 +81,15 @@ export class GetOperation implements Operation {
   /** Their slots come behind those of the owners. */
   #fallbacks: readonly Replica[] = noFallbacks
   #digest = anyDigest
-  /** What this host's replica has. */
-  #ours: Uint8Array = nothing
-  /** What the replicas that differ have, by slot. */
+  /** What the first owner has that sent its record: this host's own, where it answers. Where all agree it is passed on as it is. */
+  #first: Uint8Array = nothing
+  /** What the replicas that differ from it have, by slot. */
   #theirs: Map<number, Uint8Array> | undefined
   /** What the replicas have purged, by slot; undefined: nobody said. */
   #floors: Map<number, Floor> | undefined
+  /** Slots that were asked since others were slow, and when the last of them was. */
+  #hedges: number[] | undefined
+  #hedgedAtMs = 0
   #isAnswered = false
 
   constructor(plan: GetPlan, consumer: GetConsumer) {
@@ -114,20 +123,14 @@ export class GetOperation implements Operation {
         break
       case 'record':
         if (reply.floor !== undefined) (this.#floors ??= new Map()).set(slot, reply.floor)
-        if (slot === this.#plan.set.selfSlot) {
-          this.#slots[slot] = 'same'
-          this.#ours = reply.siblings
-          this.#digest = reply.siblings.length === 0 ? 0 : digestOf(reply.siblings)
-        } else {
-          this.#differs(slot, reply.siblings)
-        }
+        this.#compared(slot, reply.siblings)
         break
       default:
         return this.missed(slot, 'unreachable', state, context)
     }
     this.#quorum.acknowledged(this.#isPrimary(slot), false)
     if (slot === this.#plan.set.selfSlot) this.#askOthers(context)
-    this.#proceed(state, context)
+    this.#proceed(state, context, slot)
   }
 
   missed(slot: number, _reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void {
@@ -146,8 +149,12 @@ export class GetOperation implements Operation {
     const nowMs = context.now()
     if (nowMs >= fallbackAtMs) for (let missing = this.#missing(); missing > 0 && this.#addFallback(); missing--);
     else if (set.mayFallBack) state.wheel.add(this.id, fallbackAtMs, nowMs)
+    const idle = this.#slots.flatMap((slotState, slot) => (slotState === 'idle' ? [slot] : []))
     const asked = this.#askMore(this.#slots.length, context)
-    if (asked > 0) state.figures.hedged.add(asked)
+    if (asked === 0) return
+    state.figures.hedged.add(asked)
+    this.#hedges = this.#hedges === undefined ? idle : [...this.#hedges, ...idle]
+    this.#hedgedAtMs = nowMs
   }
 
   expired(state: CoordinatorState, context: CoordinatorContext): void {
@@ -157,6 +164,15 @@ export class GetOperation implements Operation {
       this.#consumer.refused(timeoutFault('read', this.#plan.needed, this.#answered().length, undefined), state, context)
     }
     this.#finish(state, context)
+  }
+
+  get needed(): number {
+    return this.#plan.needed
+  }
+
+  /** Replicas that have answered. */
+  get answers(): number {
+    return this.#quorum.acknowledgements
   }
 
   waitsFor(thread: string): readonly number[] {
@@ -192,11 +208,16 @@ export class GetOperation implements Operation {
     return true
   }
 
-  #differs(slot: number, siblings: Uint8Array): void {
+  #compared(slot: number, siblings: Uint8Array): void {
+    const digest = siblings.length === 0 ? noDigest : digestOf(siblings)
+    // What a fallback keeps is of several owners, and not settled by the bucket's resolver.
+    if (this.#digest === anyDigest && this.#isPrimary(slot)) {
+      this.#first = siblings
+      this.#digest = digest
+    }
     // Both are canonical, so equal digests mean that neither has anything to add.
-    const isSame = this.#digest !== anyDigest && (siblings.length === 0 ? 0 : digestOf(siblings)) === this.#digest
-    this.#slots[slot] = isSame ? 'same' : 'different'
-    if (!isSame) (this.#theirs ??= new Map()).set(slot, siblings)
+    this.#slots[slot] = digest === this.#digest ? 'same' : 'different'
+    if (digest !== this.#digest) (this.#theirs ??= new Map()).set(slot, siblings)
   }
 
   #fail(slot: number): void {
@@ -218,7 +239,7 @@ export class GetOperation implements Operation {
 
   #askOthers(context: CoordinatorContext): void {
     const { asksAll, needed, set } = this.#plan
-    const answered = this.#slots[set.selfSlot] === 'same' ? 1 : 0
+    const answered = hasAnswered(this.#slots[set.selfSlot]) ? 1 : 0
     this.#askMore(asksAll || this.#fallbacks.length > 0 ? this.#slots.length : needed - answered, context)
   }
 
@@ -243,18 +264,19 @@ export class GetOperation implements Operation {
   #answered(): Replica[] {
     const answered: Replica[] = []
     for (const [slot, slotState] of this.#slots.entries()) {
-      const replica = slotState === 'same' || slotState === 'different' ? this.#replicaAt(slot) : undefined
+      const replica = hasAnswered(slotState) ? this.#replicaAt(slot) : undefined
       if (replica !== undefined) answered.push(replica)
     }
     return answered
   }
 
-  #proceed(state: CoordinatorState, context: CoordinatorContext): void {
-    if (!this.#isAnswered && this.#quorum.verdict !== 'waiting') this.#conclude(state, context)
+  /** @param last slot of the one that has just answered; −1: nobody has */
+  #proceed(state: CoordinatorState, context: CoordinatorContext, last = -1): void {
+    if (!this.#isAnswered && this.#quorum.verdict !== 'waiting') this.#conclude(state, context, last)
     if (this.#isAnswered && !this.#slots.includes('asked')) this.#finish(state, context)
   }
 
-  #conclude(state: CoordinatorState, context: CoordinatorContext): void {
+  #conclude(state: CoordinatorState, context: CoordinatorContext, last = -1): void {
     this.#isAnswered = true
     noteAnswer(state)
     const { needed, set } = this.#plan
@@ -264,11 +286,13 @@ export class GetOperation implements Operation {
       return this.#finish(state, context)
     }
     const { primaries } = this.#quorum
-    this.#consumer.got({ siblings: this.#mergedBytes(), answered, needed, primaries }, state, context)
+    const atMs = context.now()
+    const replyMs = atMs - (this.#hedges?.includes(last) === true ? this.#hedgedAtMs : this.#plan.startedMs)
+    this.#consumer.got({ siblings: this.#mergedBytes(), answered, needed, primaries, atMs, replyMs }, state, context)
   }
 
   #mergedBytes(): Uint8Array {
-    if (this.#theirs === undefined) return this.#ours
+    if (this.#theirs === undefined) return this.#first
     const merged = this.#shown(this.#merge())
     return merged.versions.length === 0 ? nothing : encodeSiblings(merged)
   }
@@ -278,15 +302,15 @@ export class GetOperation implements Operation {
     if (this.#floors === undefined) return merged
     const answers: FloorAnswer[] = []
     for (const [slot, slotState] of this.#slots.entries()) {
-      if (slotState !== 'same' && slotState !== 'different') continue
-      const bytes = slotState === 'same' ? this.#ours : (this.#theirs?.get(slot) ?? nothing)
+      if (!hasAnswered(slotState)) continue
+      const bytes = slotState === 'same' ? this.#first : (this.#theirs?.get(slot) ?? nothing)
       answers.push({ siblings: siblingsOf(bytes), floor: this.#floors.get(slot) })
     }
     return withoutPurged(merged, answers)
   }
 
   #merge(): Siblings {
-    let merged = siblingsOf(this.#ours)
+    let merged = siblingsOf(this.#first)
     for (const bytes of this.#theirs?.values() ?? []) merged = merge(merged, siblingsOf(bytes))
     return this.#plan.resolver === 'last-write-wins' ? resolveLastWriteWins(merged) : merged
   }
@@ -301,8 +325,8 @@ export class GetOperation implements Operation {
     const bytes = encodeSiblings(merged)
     for (const [slot, slotState] of this.#slots.entries()) {
       const replica = this.#plan.set.replicas[slot]
-      if (replica === undefined || (slotState !== 'same' && slotState !== 'different')) continue
-      const has = slotState === 'same' ? this.#ours : (this.#theirs.get(slot) ?? nothing)
+      if (replica === undefined || !hasAnswered(slotState)) continue
+      const has = slotState === 'same' ? this.#first : (this.#theirs.get(slot) ?? nothing)
       if (relation(siblingsOf(has), merged) === 'equal') continue
       state.figures.repaired.add()
       context.send(replica.vnode, {
@@ -319,4 +343,8 @@ export class GetOperation implements Operation {
 
 function siblingsOf(bytes: Uint8Array): Siblings {
   return bytes.length === 0 ? emptySiblings : decodeSiblings(bytes)
+}
+
+function hasAnswered(slotState: SlotState | undefined): boolean {
+  return slotState === 'same' || slotState === 'different'
 }

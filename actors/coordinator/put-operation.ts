@@ -3,6 +3,7 @@ import { type CausalContext, emptyContext } from '../../model/causal-context.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import type { Key } from '../../model/key.ts'
 import { Quorum, strength, type Verdict } from '../../model/quorum.ts'
+import { plainType } from '../../model/value-coding.ts'
 import type { Durability } from '../../storage/store.ts'
 import type { Accepted, PutReply } from './coordinator-protocol.ts'
 import {
@@ -35,6 +36,7 @@ import type { Resolver, VnodeMessage, VnodeReply } from '../vnode/vnode-protocol
 export interface PutPlan {
   readonly id: number
   readonly key: Key
+  /** As it is stored, as is the content type: see model/value-coding. */
   readonly value: Uint8Array
   readonly contentType: string
   readonly tombstone: boolean
@@ -346,7 +348,7 @@ export class PutOperation implements Operation {
       kind: 'accepted',
       key: plan.key,
       operation: plan.tombstone ? 'delete' : 'put',
-      contentType: plan.contentType,
+      contentType: plainType(plan.contentType),
       context: written
     }
     context.send(state.door as Ref<Accepted>, accepted)

@@ -6,7 +6,7 @@ import { QueueWait } from '../../model/queue-wait.ts'
 import { RateLimits } from '../../model/rate-limits.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { bucketsMax } from '../ring/bucket-table.ts'
-import type { CoordinatorMessage, StoreRequest } from './coordinator-protocol.ts'
+import type { CoordinatorMessage, PeekRequest, StoreRequest } from './coordinator-protocol.ts'
 
 /** Marks on their way through the mailbox: one a tick, so that they reach back beyond the longest wait that counts. */
 const marksMax = 64
@@ -86,7 +86,7 @@ export class RequestAdmission {
    * @param rate requests a second that the host takes for the bucket; 0: no limit
    * @returns why not; undefined: go on
    */
-  excess(request: StoreRequest, rate: number, load: Load, context: AdmissionContext): Fault | undefined {
+  excess(request: StoreRequest | PeekRequest, rate: number, load: Load, context: AdmissionContext): Fault | undefined {
     if (rate > 0) {
       const bucket = bucketOf(request.key)
       const waitMs = this.#rates.take(bucket, rate / load.threads, context.now())

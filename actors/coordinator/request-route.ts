@@ -1,15 +1,18 @@
 import { threadAddressOf } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
-import { bucketFault, bucketOf, keyFault, keyLengthOf, partitionOf, positionOf } from '../../model/key.ts'
+import { bucketFault, bucketOf, type Key, keyFault, keyLengthOf, partitionOf, positionOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
+import { isDeflated } from '../../model/value-coding.ts'
 import { type BucketProperties, propertiesOf } from '../ring/bucket-table.ts'
-import type { StoreRequest } from './coordinator-protocol.ts'
+import type { PeekRequest, StoreRequest } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, refuse } from './coordinator-state.ts'
-import type { Replica, ReplicaSet } from '../ring/ring-index.ts'
+import type { Replica, ReplicaSet, RingIndex } from '../ring/ring-index.ts'
 import { dataThreadOf, type RingView } from '../ring/ring-view.ts'
 
 /** What a request needs of the ring, once it is clear that it is this thread's. */
 export interface Route {
+  /** Of the key: its hash. */
+  readonly position: number
   readonly partition: number
   readonly set: ReplicaSet
   readonly properties: BucketProperties
@@ -18,8 +21,16 @@ export interface Route {
 
 const hopsMax = 2
 
-/** @returns undefined where the request was refused or passed on */
-export function routeOf(state: CoordinatorState, request: StoreRequest, context: CoordinatorContext): Route | undefined {
+/**
+ * @param deadlineMs of the request, where it is not the message under way
+ * @returns undefined where the request was refused or passed on
+ */
+export function routeOf(
+  state: CoordinatorState,
+  request: StoreRequest,
+  context: CoordinatorContext,
+  deadlineMs = context.deadlineMs
+): Route | undefined {
   const { ring } = state
   const refusal = requestFault(request, context)
   if (refusal !== undefined) {
@@ -35,20 +46,26 @@ export function routeOf(state: CoordinatorState, request: StoreRequest, context:
     )
     return undefined
   }
-  const { view } = ring
-  const partition = partitionOf(positionOf(request.key), view.partitions)
-  const properties = propertiesOf(state.buckets, bucketOf(request.key), context.resources.settings.defaults)
-  const set = ring.replicasOf(partition, properties.n)
+  const route = routeBy(ring, state, request.key, context)
+  const { partition, set } = route
   const place = placeOf(set, request.options.sloppy !== false)
   // Where nobody can take it, the operation says so, with its figures.
   const isMine =
     place === undefined || (place.isSelf && threadAddressOf(context.host, dataThreadOf(place.host, partition)) === context.thread)
-  if (isMine) return { partition, set, properties, view }
-  passOn(state, request, partition, place, context)
+  if (isMine) return route
+  passOn(state, request, partition, place, deadlineMs, context)
   return undefined
 }
 
-function requestFault(request: StoreRequest, context: CoordinatorContext): Fault | undefined {
+/** Who has the key by this ring, and how its bucket is set. */
+export function routeBy(ring: RingIndex, state: CoordinatorState, key: Key, context: CoordinatorContext): Route {
+  const position = positionOf(key)
+  const partition = partitionOf(position, ring.view.partitions)
+  const properties = propertiesOf(state.buckets, bucketOf(key), context.resources.settings.defaults)
+  return { position, partition, set: ring.replicasOf(partition, properties.n), properties, view: ring.view }
+}
+
+export function requestFault(request: StoreRequest | PeekRequest, context: CoordinatorContext): Fault | undefined {
   const refusal = bucketFault(bucketOf(request.key)) ?? keyFault(keyLengthOf(request.key))
   if (refusal !== undefined || request.kind !== 'put') return refusal
   const limit = context.resources.settings.pairBytesMax
@@ -61,7 +78,8 @@ function requestFault(request: StoreRequest, context: CoordinatorContext): Fault
     const detail = `the content type has ${request.contentType.length} characters, the limit is ${limits.contentTypeCharactersMax}`
     return fault('bad_request', detail, { limit: limits.contentTypeCharactersMax, size: request.contentType.length })
   }
-  return undefined
+  // Doors let none through; taken for our own mark it would be a value that nobody can read.
+  return isDeflated(request.contentType) ? fault('bad_request', 'the content type begins with a control character') : undefined
 }
 
 /**
@@ -81,6 +99,7 @@ function passOn(
   request: StoreRequest,
   partition: number,
   place: Replica,
+  deadlineMs: number,
   context: CoordinatorContext
 ): void {
   if (state.ring === undefined) return
@@ -89,6 +108,6 @@ function passOn(
     return refuse(request.replyTo, fault('unavailable', detail, { outcome: 'refused' }), state, context)
   }
   state.figures.forwarded.add()
-  const budgetMs = context.deadlineMs === Number.POSITIVE_INFINITY ? 0 : Math.max(1, context.deadlineMs - context.now())
+  const budgetMs = deadlineMs === Number.POSITIVE_INFINITY ? 0 : Math.max(1, deadlineMs - context.now())
   context.send(state.ring.coordinatorOf(place.host, partition), { ...request, hops: request.hops + 1 }, budgetMs)
 }

@@ -1,15 +1,17 @@
 import { type CausalContext, emptyContext } from '../../model/causal-context.ts'
-import { type Fault, fault } from '../../model/fault.ts'
-import { limits } from '../../model/limits.ts'
-import { type QuorumAsked, type QuorumNeeds, quorumOf, resolveQuorum, strength } from '../../model/quorum.ts'
+import { fault } from '../../model/fault.ts'
+import { quorumOf, strength } from '../../model/quorum.ts'
 import { isDeleted } from '../../model/siblings.ts'
 import { decodeSiblings, digestOf } from '../../model/siblings-codec.ts'
-import type { BucketProperties } from '../ring/bucket-table.ts'
+import type { TypedValue } from '../../model/value-coding.ts'
+import { ClientRead, type ReadTerms, startRead } from './client-read.ts'
 import type { DeleteRequest, GetRequest, PutRequest, StoreRequest } from './coordinator-protocol.ts'
-import { begin, type CoordinatorContext, type CoordinatorState, quorumFault, receiptOf, refuse } from './coordinator-state.ts'
-import { type GetConsumer, GetOperation } from './get-operation.ts'
+import { begin, type CoordinatorContext, type CoordinatorState, receiptOf, refuse } from './coordinator-state.ts'
+import type { GetConsumer } from './get-operation.ts'
 import { PutOperation } from './put-operation.ts'
+import { deadlineOf, fallbackAtOf, neededOf, needsOf } from './request-needs.ts'
 import { type Route, routeOf } from './request-route.ts'
+import { shareRead } from './shared-read.ts'
 
 /** Refuse it, pass it on, or begin the operation that answers it. */
 export function serve(state: CoordinatorState, request: StoreRequest, context: CoordinatorContext): void {
@@ -28,68 +30,16 @@ export function serve(state: CoordinatorState, request: StoreRequest, context: C
   put(state, request, request.context, route, context)
 }
 
-function deadlineOf(context: CoordinatorContext): number {
-  const longest = context.now() + limits.requestTimeoutMsMax
-  if (context.deadlineMs < longest) return context.deadlineMs
-  return context.deadlineMs === Number.POSITIVE_INFINITY ? context.now() + context.resources.settings.requestTimeoutMs : longest
-}
-
 function get(state: CoordinatorState, request: GetRequest, route: Route, context: CoordinatorContext): void {
-  const startedMs = context.now()
-  const { options } = request
-  const w = route.properties.w
-  startGet(state, request, route, context, {
-    got({ siblings, answered, needed, primaries }, state, context) {
-      const epoch = route.view.epoch
-      const grade = strength(needed, w === 0 ? quorumOf(route.set.present) : w, route.set.present, primaries < needed)
-      const acks = answered.map(replica => ({ replica, durability: 'committed' as const }))
-      context.send(request.replyTo, {
-        kind: 'got',
-        siblings,
-        strength: grade,
-        answered: answered.length,
-        epoch,
-        receipt: options.receipt === true ? receiptOf(grade, needed, acks, context, epoch) : undefined
-      })
-      const tookMs = context.now() - startedMs
-      state.replyTimes.record(tookMs)
-      state.figures.get.record(tookMs / 1000)
-    },
-    refused: (why, state, context) => refuse(request.replyTo, why, state, context)
-  })
+  if (shareRead(state, request, route, context)) return
+  const nowMs = context.now()
+  const deadlineMs = deadlineOf(context)
+  const consumer = new ClientRead(request, route, nowMs)
+  startRead(state, request, route, termsOf(nowMs, deadlineMs), consumer, context)
 }
 
-function startGet(
-  state: CoordinatorState,
-  request: StoreRequest,
-  route: Route,
-  context: CoordinatorContext,
-  consumer: GetConsumer
-): void {
-  const { set, properties } = route
-  const wanted = request.kind === 'get' ? request.options : { level: request.options.level }
-  const quorum = needsOf(wanted, route, 'read')
-  if ('code' in quorum) return consumer.refused(quorum, state, context)
-  const deadlineMs = deadlineOf(context)
-  const nowMs = context.now()
-  const operation = new GetOperation(
-    {
-      id: state.nextOperation++,
-      key: request.key,
-      set,
-      needed: quorum.needed,
-      primariesNeeded: quorum.primaries,
-      resolver: properties.resolver,
-      deadlineMs,
-      isSloppy: request.options.sloppy !== false,
-      fallbackAtMs: fallbackAtOf(nowMs, deadlineMs),
-      asksAll: context.random() < context.resources.settings.readRepairChance || set.replicas.some(replica => replica.host.isBack)
-    },
-    consumer
-  )
-  begin(operation, state, context)
-  state.wheel.add(operation.id, nowMs + state.replyTimes.hedgeMs, nowMs)
-  operation.start(state, context)
+function termsOf(nowMs: number, deadlineMs: number): ReadTerms {
+  return { deadlineMs, fallbackAtMs: fallbackAtOf(nowMs, deadlineMs), isUrgent: false }
 }
 
 function put(
@@ -107,11 +57,12 @@ function put(
   const r = properties.r === 0 ? quorumOf(set.present) : properties.r
   const deadlineMs = deadlineOf(context)
   const startedMs = context.now()
+  const stored = request.kind === 'put' ? state.compression.toStore(request, properties.compression, context) : noValue
   const operation = new PutOperation({
     id: state.nextOperation++,
     key: request.key,
-    value: request.kind === 'put' ? request.value : noValue,
-    contentType: request.kind === 'put' ? request.contentType : '',
+    value: stored.value,
+    contentType: stored.contentType,
     tombstone: request.kind === 'delete',
     context: seen,
     create: request.kind === 'put' && request.mode === 'create',
@@ -135,15 +86,7 @@ function put(
   operation.start(state, context)
 }
 
-const noValue = new Uint8Array(0)
-
-/** When a fallback takes the place of an owner that is not known to be away and does not answer: at a quarter of the time there is. */
-function fallbackAtOf(nowMs: number, deadlineMs: number): number {
-  return nowMs + Math.min(fallbackMsMax, Math.max(fallbackMsMin, (deadlineMs - nowMs) / 4))
-}
-
-const fallbackMsMin = 50
-const fallbackMsMax = 500
+const noValue: TypedValue = Object.freeze({ value: new Uint8Array(0), contentType: '' })
 
 /** Creates, conditional writes and deletes without a context: what a quorum knows decides, and is what the write has seen. */
 function writeAfterRead(
@@ -152,7 +95,7 @@ function writeAfterRead(
   route: Route,
   context: CoordinatorContext
 ): void {
-  startGet(state, request, route, context, {
+  const consumer: GetConsumer = {
     got({ siblings: bytes }, state, context) {
       const siblings = bytes.length === 0 ? undefined : decodeSiblings(bytes)
       const exists = siblings !== undefined && !isDeleted(siblings, context.wallMs())
@@ -169,7 +112,9 @@ function writeAfterRead(
       if (ring !== undefined) put(state, request, request.context ?? siblings?.context ?? emptyContext, ring, context)
     },
     refused: (why, state, context) => refuse(request.replyTo, { ...why, outcome: 'refused' }, state, context)
-  })
+  }
+  const deadlineMs = deadlineOf(context)
+  startRead(state, request, route, termsOf(context.now(), deadlineMs), consumer, context)
 }
 
 function answerNothingDeleted(state: CoordinatorState, request: DeleteRequest, route: Route, context: CoordinatorContext): void {
@@ -177,27 +122,4 @@ function answerNothingDeleted(state: CoordinatorState, request: DeleteRequest, r
   const grade = strength(1, route.set.present, route.set.present, false)
   const receipt = request.options.receipt === true ? receiptOf(grade, 0, [], context, epoch) : undefined
   context.send(request.replyTo, { kind: 'written', context: emptyContext, strength: grade, answered: 0, epoch, receipt })
-}
-
-/** Replies that the request needs of the owners now. */
-function needsOf(asked: QuorumAsked, { set, properties }: Route, kind: 'read' | 'write'): QuorumNeeds | Fault {
-  const usual = kind === 'read' ? properties.r : properties.w
-  const needs = resolveQuorum(asked, properties.n, kind, usual)
-  if ('code' in needs) return needs
-  const needed = Math.max(neededOf(asked, properties, usual, set.present, kind), needs.primaries, needs.durable)
-  return needed <= set.present ? { ...needs, needed } : quorumFault(kind, needed, 0, set, 'refused')
-}
-
-/** A cluster smaller than N counts on the owners it has, unless the request gives a number. */
-function neededOf(
-  asked: QuorumAsked,
-  properties: BucketProperties,
-  usual: number,
-  owners: number,
-  kind: 'read' | 'write'
-): number {
-  if (asked.replicas) return asked.replicas
-  const n = Math.min(properties.n, owners)
-  const needs = resolveQuorum({ level: asked.level }, n, kind, Math.min(usual, n))
-  return 'code' in needs ? n : needs.needed
 }

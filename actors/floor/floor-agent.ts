@@ -126,7 +126,7 @@ function takeRing(state: AgentState, view: RingView): void {
 
 /** Nothing moves, and every member is there. */
 function isStill(view: RingView): boolean {
-  return view.joining === '' && view.future.length === 0 && awayOf(view).length === 0
+  return view.moving === 0 && view.future.length === 0 && awayOf(view).length === 0
 }
 
 function awayOf(view: RingView): HostView[] {

@@ -41,7 +41,14 @@ export type FloorReply =
       readonly tombstones: number
     }
   /** `ids`: who mints here, and up to which counter all that it minted is kept here or was given away. Flat, like a vector. */
-  | { readonly kind: 'floor-guarded'; readonly partition: number; readonly hints: boolean; readonly ids: readonly number[] }
+  | {
+      readonly kind: 'floor-guarded'
+      readonly partition: number
+      readonly hints: boolean
+      /** There are users' records, damaged ones included. */
+      readonly records: boolean
+      readonly ids: readonly number[]
+    }
   | {
       readonly kind: 'floor-prepared'
       readonly partition: number

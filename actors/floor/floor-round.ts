@@ -3,7 +3,8 @@ import { type FloorWitness, provenFloor } from '../../model/floor.ts'
 import { descends, type VersionVector } from '../../model/version-vector.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { type FloorAgentMessage, floorAgentName } from './floor-agent-protocol.ts'
-import { classesHash, type KeyClasses } from '../vnode/key-classes.ts'
+import { classesHash, classesIn, type KeyClasses } from '../vnode/key-classes.ts'
+import { preferenceOf } from '../ring/ring-index.ts'
 import { type HostView, type RingView, vnodeAddressOf } from '../ring/ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -25,7 +26,7 @@ const askMs = 10_000
  * One attempt to prove a floor for the keys of one class in one partition, and to purge what it covers.
  *
  *     before    all owners: roots, equal
- *     guard     all hosts: no hints of the partition; who mints, and how far
+ *     guard     all hosts: no hints of the partition, no records where it is not owned; who mints, and how far
  *     prepare   all owners: take note of what comes from now on
  *     roots     all owners: equal still
  *     raise     all owners keep the floor, flushed, unless something came that it would be wrong for
@@ -172,9 +173,20 @@ export class FloorRound {
         this.#stop(`${this.#asked[slot]?.name} keeps hints of the partition that are not delivered`)
         return false
       }
+      if (reply.records && this.#ownsNothing(this.#asked[slot])) {
+        this.#stop(`${this.#asked[slot]?.name} keeps records of the partition, and owns nothing of it any more`)
+        return false
+      }
       this.#minting.push(...reply.ids)
     }
     return true
+  }
+
+  /** For no class of keys: what it has may be what no owner has. */
+  #ownsNothing(host: HostView | undefined): boolean {
+    const n = Math.max(...classesIn(this.#classes))
+    const index = this.#view.hosts.findIndex(each => each.name === host?.name)
+    return !preferenceOf(this.#view.owners, this.partition, n).includes(index)
   }
 
   /** @returns what each has seen; undefined where they are not equal */

@@ -2,11 +2,14 @@ import { fault } from '../../model/fault.ts'
 import { Dissemination } from '../../model/dissemination.ts'
 import { LocalHealth } from '../../model/local-health.ts'
 import { MemberList } from '../../model/member-list.ts'
-import { freeSeat, isGone, type Member, withState } from '../../model/membership.ts'
+import { freeSeat, isGone, type Member, withStanding, withState } from '../../model/membership.ts'
 import { ProbeOrder } from '../../model/probe-order.ts'
 import type { Behaviour } from '../../runtime/actor.ts'
 import { bucketsMax } from '../ring/bucket-table.ts'
+import { takeArrival } from './gossip-changes.ts'
 import { isWelcome, knockAtDoor, settleNames, takeHello, takeUnwelcome, takeWelcome } from './gossip-door.ts'
+import { drain, sayFarewell, takeHints } from './gossip-drain.ts'
+import { takeLeave, takeRemove } from './gossip-orders.ts'
 import {
   forgetProbes,
   noAnswer,
@@ -21,7 +24,7 @@ import {
   unheard
 } from './gossip-probe.ts'
 import type { ClusterState, Gist, GossipMessage } from './gossip-protocol.ts'
-import { setRow, setSelf, suspicionOver, takeBrief } from './gossip-rows.ts'
+import { setRow, suspicionOver, takeBrief } from './gossip-rows.ts'
 import {
   agentOf,
   type GossipContext,
@@ -31,7 +34,6 @@ import {
   hearBeat,
   isLivingOther,
   publishSoon,
-  selfOf,
   spreadSoon
 } from './gossip-state.ts'
 import { sendRows, setTable, spread, syncWith, takeRows, takeSync, takeTable, tellTable } from './gossip-sync.ts'
@@ -128,6 +130,12 @@ function emptyState(known: ClusterState | undefined, context: GossipContext): Go
     isPublishing: false,
     isSpreading: false,
     epoch: '',
+    promised: known?.promised,
+    ledTicket: -1,
+    closing: '',
+    drain: { unheard: new Set(), hints: 0, epoch: '', untilMs: 0 },
+    farewells: new Set(),
+    farewellRounds: 0,
     settled: new Map(),
     said: new Set(),
     figures: figuresOf(context)
@@ -179,10 +187,12 @@ function firstMembers(known: ClusterState | undefined, context: GossipContext): 
   const founds = known === undefined && !resources.joins
   const seat = founds ? freeSeat([], self) : before?.seat
   const standing = before?.standing ?? (founds || alone ? 'up' : 'joining')
-  const own = withState({ ...self, incarnation, heartbeat: 0, ...(seat === undefined ? {} : { seat }) }, standing)
+  const { ticket, removing } = before ?? {}
+  const change = { ...(ticket === undefined ? {} : { ticket }), ...(removing === undefined ? {} : { removing }) }
+  const own = withStanding({ ...self, incarnation, heartbeat: 0, ...(seat === undefined ? {} : { seat }), ...change }, standing)
   if (known === undefined || !isOf(known, context)) return [own]
   const others = known.members.filter(member => member.uid !== self.uid)
-  const row = before?.state === 'removed' ? withState(own, 'removed') : own
+  const row = before !== undefined && isGone(before.state) ? withState(own, before.state) : own
   return [row, ...others.map(member => (alone ? withState(member, 'removed') : member))]
 }
 
@@ -203,10 +213,16 @@ function handle(state: GossipState, message: GossipMessage, context: GossipConte
     case 'set-bucket':
       return setBucket(state, message, context)
     case 'arrived':
-      return setSelf(state, { ...selfOf(state, context), arrived: message.epoch }, context)
+      return takeArrival(state, message.epoch, context)
     case 'settled':
       state.settled.set(message.thread, message.epoch)
       return publishSoon(state, context)
+    case 'leave':
+      return takeLeave(state, message, context)
+    case 'remove':
+      return takeRemove(state, message, context)
+    case 'hints-listed':
+      return takeHints(state, message, context)
     case 'gossip-hello':
       return takeHello(state, message, context)
     case 'gossip-welcome':
@@ -274,6 +290,8 @@ function round(state: GossipState, context: GossipContext): void {
     // At first the bus may not reach anyone yet, and who does not answer then would be suspected for nothing.
     if (context.now() > state.startedMs) probeRound(state, state.heartbeat, context)
     settleNames(state, context)
+    drain(state, context)
+    sayFarewell(state, context)
     forgetReturns(state, context)
     if (state.isViewStale) publishSoon(state, context)
     spreadSoon(state, context)

@@ -1,5 +1,6 @@
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
-import { freeSeat, isGone, type Member, ticketOf, withState } from '../../model/membership.ts'
+import { freeSeat, isGone, type Member, withState } from '../../model/membership.ts'
+import { ticketOf } from '../../model/ring-change.ts'
 import type { Gist, SwimMessage } from './gossip-protocol.ts'
 import { setRow } from './gossip-rows.ts'
 import { agentOf, type GossipContext, type GossipState, isFirst, publishSoon, selfOf } from './gossip-state.ts'
@@ -57,7 +58,7 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
     }
     if (holder.route !== member.route) return refuse('its name is that of a host that is down, at another address', holder)
   }
-  if (others.some(other => other.uid === member.uid && other.state === 'removed')) return
+  if (others.some(other => other.uid === member.uid && isGone(other.state))) return
   if (context.random() * state.present > answersWanted) return
   const rest = others.filter(other => other.uid !== member.uid)
   for (const holder of holders) if (holder.state !== 'down') setRow(state, withState(holder, 'down'), undefined, context)
@@ -90,7 +91,8 @@ export function takeWelcome(state: GossipState, message: Of<'gossip-welcome'>, c
   state.isFounder = false
   state.isSettled = false
   const { seat: _, ...rest } = withState(self, 'joining')
-  const joining: Member = { ...rest, incarnation: Math.max(self.incarnation, message.ticket), heartbeat: state.heartbeat }
+  const { ticket } = message
+  const joining: Member = { ...rest, ticket, incarnation: Math.max(self.incarnation, ticket), heartbeat: state.heartbeat }
   setRow(state, message.seat === undefined ? joining : { ...joining, seat: message.seat }, undefined, context)
   setTable(state, mergeTables(state.table, message.table), context)
   state.nextSyncMs = 0

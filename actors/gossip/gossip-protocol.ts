@@ -2,6 +2,8 @@ import type { Ref, ThreadAddress } from '../../bus/bus.ts'
 import type { Fault } from '../../model/fault.ts'
 import type { Brief } from '../../model/member-list.ts'
 import type { HostState, Member } from '../../model/membership.ts'
+import type { Promised } from '../../model/ring-change.ts'
+import type { HintsListed } from '../coordinator/coordinator-protocol.ts'
 import type { BucketProperties, BucketTable } from '../ring/bucket-table.ts'
 
 /** What a cluster is born with and keeps for ever. */
@@ -22,6 +24,8 @@ export interface SeenMember extends Member {
   readonly isDirect: boolean
   /** Another identity has come to take its name and place; it will be removed when that one has its data. */
   readonly isReplaced: boolean
+  /** An operator has declared it dead, and it will be removed when others have its data. */
+  readonly isRemoving: boolean
 }
 
 /** What survives a restart of the host. */
@@ -29,6 +33,8 @@ export interface ClusterState {
   readonly cluster: ClusterShape
   readonly members: readonly Member[]
   readonly table: BucketTable
+  /** By whose ring this host has promised to write. */
+  readonly promised?: Promised | undefined
 }
 
 /** That a member was alive when its heartbeat counter stood so. */
@@ -114,6 +120,12 @@ export type GossipMessage =
       readonly properties: Partial<BucketProperties>
       readonly replyTo: Ref<BucketReply>
     }
+  /** Give up your place on the ring, hand over what you keep, and end. Answered by `change-told` or `refused`. */
+  | { readonly kind: 'leave'; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
+  /** Have a dead host removed; passed on to the host that sees it through already. Answered as `leave`. */
+  | { readonly kind: 'remove'; readonly name: string; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
+  /** What this host's threads keep for others, while it is drained. */
+  | HintsListed
   /** From the transfer agent: all that this host will own on the future ring has arrived. `epoch`: see `arrivalOf`. */
   | { readonly kind: 'arrived'; readonly epoch: string }
   /** From a coordinator of this host: nothing is under way any more that its thread began by another ring than that of `epoch`. */
@@ -125,6 +137,21 @@ export type GossipMessage =
   | { readonly kind: 'probe-late'; readonly sequence: number }
   | { readonly kind: 'probe-over'; readonly sequence: number }
   | { readonly kind: 'suspicion-over'; readonly uid: number; readonly incarnation: number }
+
+/** Begin it; give it up, which can be done until the ring has moved; or only tell how it stands. */
+export type ChangeOrder = 'begin' | 'give-up' | 'tell'
+
+/** How the change of a host's place on the ring stands. */
+export type ChangeReply =
+  | {
+      readonly kind: 'change-told'
+      readonly host: string
+      /** What it is now: `joining`, `up`, `leaving`, `drained`, `left`, `removed`; `removing` while others fetch what a dead host had. */
+      readonly stands: string
+      /** What it waits for, in sentences; empty where nothing is under way. */
+      readonly waitsFor: readonly string[]
+    }
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }
 
 export type BucketReply =
   | { readonly kind: 'bucket-set' }

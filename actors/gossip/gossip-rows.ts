@@ -1,6 +1,6 @@
 import type { Brief } from '../../model/member-list.ts'
 import { memberOf } from '../../model/member-list.ts'
-import { compareMembers, isGone, type Member, withState } from '../../model/membership.ts'
+import { compareMembers, isGone, type Member, withStanding, withState } from '../../model/membership.ts'
 import { Suspicion, suspicionTimes } from '../../model/suspicion.ts'
 import {
   type GossipContext,
@@ -184,7 +184,7 @@ function takeClaim(
     state.doubts.add(member.uid)
     return
   }
-  if (member.incarnation > known.incarnation) setRow(state, withState(member, known.standing), about, context)
+  if (member.incarnation > known.incarnation) setRow(state, withStanding(member, member.standing), about, context)
   suspect(state, member.uid, accuser, context)
 }
 
@@ -192,9 +192,10 @@ function takeClaim(
 function takeSelf(state: GossipState, said: Member, context: GossipContext): void {
   const self = selfOf(state, context)
   if (isGone(self.state)) return
-  if (said.state === 'removed') {
-    context.log.error({ uid: self.uid }, 'this host was removed from the cluster: empty its data directory to let it join anew')
-    setRow(state, withState(self, 'removed'), undefined, context)
+  if (isGone(said.state)) {
+    const what = said.state === 'left' ? 'has left the cluster' : 'was removed from the cluster'
+    context.log.error({ uid: self.uid }, `this host ${what}: empty its data directory to let it join anew`)
+    setRow(state, withState(self, said.state), undefined, context)
     return
   }
   if (compareMembers(self, said) >= 0) return

@@ -6,6 +6,7 @@ import type { LocalHealth } from '../../model/local-health.ts'
 import { type Brief, briefOf, type MemberList } from '../../model/member-list.ts'
 import { isGone, type Member } from '../../model/membership.ts'
 import type { ProbeOrder } from '../../model/probe-order.ts'
+import type { Promised } from '../../model/ring-change.ts'
 import type { Suspicion } from '../../model/suspicion.ts'
 import type { Context } from '../../runtime/actor.ts'
 import type { Counter } from '../../runtime/metrics.ts'
@@ -74,7 +75,7 @@ export interface GossipState {
   /** When the next round should begin. */
   roundDueMs: number
   readonly startedMs: number
-  readonly isReturning: boolean
+  isReturning: boolean
   /** It has begun a cluster in this life, and is alone in it: it would give it up for one that it belongs to. */
   isFounder: boolean
   /** It knows all members: a newcomer does not until it was told them. */
@@ -91,11 +92,32 @@ export interface GossipState {
   isPublishing: boolean
   isSpreading: boolean
   epoch: string
+  /** By whose ring this host has promised to write: on the disk before anybody hears of it. */
+  promised: Promised | undefined
+  /** The ticket with which a change that this host sees through had its turn; 0: none had; −1: not looked at since its start. */
+  ledTicket: number
+  /** While this host gives up its place: the epoch under which its threads have ceased to answer reads; '' else. */
+  closing: string
+  drain: Drain
+  /** Uids of those that know that this host has left. */
+  readonly farewells: Set<number>
+  farewellRounds: number
   /** By which ring each data thread of this host writes. */
   readonly settled: Map<ThreadAddress, string>
   /** What was logged, so that it is said once. */
   readonly said: Set<string>
   readonly figures: GossipFigures
+}
+
+/** What a drained host asks its data threads: do you keep anything for others? */
+export interface Drain {
+  /** Correlations of those that have not answered. */
+  readonly unheard: Set<number>
+  hints: number
+  /** For which epoch they were asked; '': they were not. */
+  epoch: string
+  /** Who has not answered then is asked again. */
+  untilMs: number
 }
 
 export interface GossipFigures {
@@ -145,6 +167,21 @@ export function isFresh(state: GossipState, uid: number, context: GossipContext)
 
 export function isDirect(heard: Heard | undefined): boolean {
   return heard === undefined || heard.misses < missesMax
+}
+
+/** All data threads of this host write by the ring of this epoch, and nothing is under way any more that they began by another. */
+export function hasSettled(state: GossipState, epoch: string, context: GossipContext): boolean {
+  const { threads } = selfOf(state, context)
+  for (let thread = 0; thread < threads; thread++)
+    if (state.settled.get(threadAddressOf(context.host, `data-${thread}`)) !== epoch) return false
+  return true
+}
+
+/** What this host shall know when it is started again. */
+export function save({ cluster, members, table, promised }: GossipState, context: GossipContext): void {
+  if (cluster === undefined) return
+  const state = { cluster, members: members.members, table }
+  context.resources.clusterFile.save(promised === undefined ? state : { ...state, promised })
 }
 
 /** What to say along with any message. @param first uids whose rows must be in it */

@@ -75,6 +75,10 @@ export function takeRows(
   message: Extract<SwimMessage, { kind: 'gossip-rows' }>,
   context: GossipContext
 ): void {
+  const self = selfOf(state, context)
+  // Others answer so once they know.
+  if (self.state === 'left' && message.members.some(({ uid, state: said }) => uid === self.uid && said === 'left'))
+    state.farewells.add(message.gist.uid)
   for (const member of message.members) takeRow(state, member, undefined, message.gist.uid, 'rows', context)
   if (message.wants.length > 0) sendRows(state, message.gist.from, message.wants, [], context)
   if (message.more > 0) state.nextSyncMs = 0

@@ -1,18 +1,10 @@
-import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
-import {
-  arrivalOf,
-  freeSeat,
-  type HostState,
-  isGone,
-  joiningNow,
-  type Member,
-  membershipEpoch,
-  successorOf,
-  withState
-} from '../../model/membership.ts'
-import type { ClusterShape, SeenMember } from './gossip-protocol.ts'
-import { setRow, setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, isDirect, selfOf } from './gossip-state.ts'
+import { addressOf, type Ref } from '../../bus/bus.ts'
+import { freeSeat, type HostState, isGone, type Member, successorOf } from '../../model/membership.ts'
+import { beingRemoved, membershipEpoch } from '../../model/ring-change.ts'
+import { movingIn, proceedWithChange } from './gossip-changes.ts'
+import type { SeenMember } from './gossip-protocol.ts'
+import { setSelf } from './gossip-rows.ts'
+import { type GossipContext, type GossipState, hasSettled, isDirect, save, selfOf } from './gossip-state.ts'
 import type { RingKeeperMessage } from '../ring/ring-keeper-protocol.ts'
 
 /** Tell the ring keeper and the disk what changed. */
@@ -21,42 +13,37 @@ export function publish(state: GossipState, context: GossipContext): void {
   const { cluster } = state
   if (cluster === undefined || !state.isSettled) return
   keepSeatApart(state, context)
-  takePlace(state, context)
+  proceedWithChange(state, context)
   if (state.isRingStale) state.epoch = membershipEpoch(state.members.members)
   const self = selfOf(state, context)
-  if (self.seen !== state.epoch && hasSettled(state, self, context)) setSelf(state, { ...self, seen: state.epoch }, context)
+  if (self.seen !== state.epoch && hasSettled(state, state.epoch, context))
+    setSelf(state, { ...self, seen: state.epoch }, context)
   // What was changed just now is told just now, too.
   state.isRingStale = false
   const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
-  if (state.isViewStale) context.signal(keeper, { kind: 'members', members: seenMembers(state, context), cluster })
+  if (state.isViewStale) {
+    const moving = movingIn(state)?.subject.uid ?? 0
+    context.signal(keeper, { kind: 'members', members: seenMembers(state, context), cluster, moving, closing: state.closing })
+  }
   if (state.isTableStale) context.signal(keeper, { kind: 'buckets', table: state.table })
-  if (state.isFileStale || state.isTableStale) save(state, cluster, context)
+  if (state.isFileStale || state.isTableStale) save(state, context)
   state.isViewStale = false
   state.isTableStale = false
   state.isFileStale = false
-}
-
-/** This host has seen a membership once all its data threads write by the ring that follows from it. */
-function hasSettled(state: GossipState, { threads }: Member, { host }: GossipContext): boolean {
-  for (let thread = 0; thread < threads; thread++)
-    if (state.settled.get(threadAddressOf(host, `data-${thread}`)) !== state.epoch) return false
-  return true
-}
-
-function save(state: GossipState, cluster: ClusterShape, context: GossipContext): void {
-  context.resources.clusterFile.save({ cluster, members: state.members.members, table: state.table })
 }
 
 function seenMembers(state: GossipState, context: GossipContext): SeenMember[] {
   const now = context.now()
   const { members } = state.members
   const twins = twinsOf(members)
+  const removed = beingRemoved(members)
   return members.map(member => {
     const isSelf = member.uid === context.resources.self.uid
     const heard = state.heard.get(member.uid)
     const isReplaced = twins.has(member.name) && successorOf(member, members) !== undefined
     const isBack = isSelf ? isBackItself(state, context) : (heard?.backUntilMs ?? 0) > now
-    return { ...member, seenState: seenStateOf(member, isReplaced), isBack, isDirect: isDirect(heard), isReplaced }
+    const isRemoving = removed.has(member.uid)
+    return { ...member, seenState: seenStateOf(member, isReplaced), isBack, isDirect: isDirect(heard), isReplaced, isRemoving }
   })
 }
 
@@ -77,12 +64,20 @@ function seenStateOf(member: Member, isReplaced: boolean): HostState {
 }
 
 function isBackItself(state: GossipState, context: GossipContext): boolean {
-  return state.isReturning && context.now() - state.startedMs < context.resources.gossip.backMs
+  return state.isReturning && !isLongAgo(state, context)
 }
 
-/** Hosts that were back a while ago are like the others. */
+function isLongAgo(state: GossipState, context: GossipContext): boolean {
+  return context.now() - state.startedMs >= context.resources.gossip.backMs
+}
+
+/** Hosts that were back a while ago are like the others, and so is this one. */
 export function forgetReturns(state: GossipState, context: GossipContext): void {
   const now = context.now()
+  if (state.isReturning && isLongAgo(state, context)) {
+    state.isReturning = false
+    state.isViewStale = true
+  }
   for (const heard of state.heard.values()) {
     if (heard.backUntilMs === 0 || heard.backUntilMs > now) continue
     heard.backUntilMs = 0
@@ -104,30 +99,4 @@ function keepSeatApart(state: GossipState, context: GossipContext): void {
   const { seat: _, ...rest } = self
   const seat = freeSeat(others, self)
   setSelf(state, seat === undefined ? rest : { ...rest, seat }, context)
-}
-
-/**
- * A joining host takes its place on the ring once it and all others that gain by it have their data. Who is away keeps it waiting:
- * it might be one that gains. One whose name and place it takes does not: it has nothing to gain, and leaves the ring then.
- */
-function takePlace(state: GossipState, context: GossipContext): void {
-  const self = selfOf(state, context)
-  if (self.standing !== 'joining' || isGone(self.state)) return
-  const { members } = state.members
-  const reachable = members.filter(member => member.standing !== 'joining' || member.state === 'joining')
-  if (joiningNow(reachable) !== self) return
-  const before = members.filter(member => member.name === self.name && member !== self && !isGone(member.state))
-  if (before.some(member => member.state !== 'down')) return
-  const wanted = arrivalOf(membershipEpoch(members), self.uid)
-  const isReady = members.every(
-    member =>
-      isGone(member.state) ||
-      (member.standing === 'joining' && member !== self) ||
-      before.includes(member) ||
-      member.arrived === wanted
-  )
-  if (!isReady) return
-  setSelf(state, withState({ ...self, incarnation: self.incarnation + 1 }, 'up'), context)
-  for (const member of before) setRow(state, withState(member, 'removed'), undefined, context)
-  context.log.info({ uid: self.uid, replaces: before.map(member => member.uid) }, 'this host takes its place on the ring')
 }

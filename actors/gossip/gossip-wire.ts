@@ -1,14 +1,13 @@
 import type { Ref } from '../../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../../bus/codec.ts'
 import type { Brief } from '../../model/member-list.ts'
-import { type HostState, hostStates, type Member, type Standing } from '../../model/membership.ts'
+import { type HostState, hostStates, type Member, standings } from '../../model/membership.ts'
 import type { Beat, Gist, RowDigest, SwimMessage } from './gossip-protocol.ts'
 
 /**
  * The bytes of what gossip agents send all the time. Tags are for ever. What a later version adds to a message goes behind its last
  * field, what it adds to a row goes behind the row's last: each has its length.
  */
-const standings: readonly Standing[] = ['joining', 'up', 'leaving']
 const standingShift = 3
 const hasSeen = 32
 const hasArrived = 64
@@ -115,6 +114,10 @@ function writeMember(member: Member, writer: Writer): void {
   writer.varint(member.seat === undefined ? 0 : member.seat + 1)
   for (const text of [member.name, member.dc, member.zone, member.http, member.nats, member.route, member.version])
     writer.utf8(text)
+  if (member.ticket !== undefined || member.removing !== undefined) {
+    writer.varint(member.ticket ?? 0)
+    writer.u32(member.removing ?? 0)
+  }
   writer.patchVarint3(start, writer.position - start - 3)
 }
 
@@ -134,10 +137,18 @@ function readMember(reader: Reader): Member {
   const nats = reader.utf8()
   const route = reader.utf8()
   const version = reader.utf8()
+  const hasChange = reader.position < end
+  const ticket = hasChange ? reader.varint() : 0
+  const removing = hasChange ? reader.u32() : 0
   if (reader.position > end) reader.fail('a row is longer than it says')
   reader.raw(end - reader.position)
   const row = { name, uid, ...condition, dc, zone, weight, threads, http, nats, route, version, pid }
-  return seat === 0 ? row : { ...row, seat: seat - 1 }
+  return {
+    ...row,
+    ...(seat === 0 ? {} : { seat: seat - 1 }),
+    ...(ticket === 0 ? {} : { ticket }),
+    ...(removing === 0 ? {} : { removing })
+  }
 }
 
 const probe: MessageCodec<Of<'gossip-probe'>> = {

@@ -224,14 +224,19 @@ function takePage(state: HandoffState, page: Extract<VnodeReply, { kind: 'hints'
   proceed(state, context)
 }
 
-/** The target where it owns the key, or will own it; else those that own it now. Empty where one of these is away. */
+/**
+ * The target where it owns the key, or will own it; those that gain the key besides where it is about to leave, since they may have read the
+ * partition from it already. Else those that own it now. Empty where one of these is away.
+ */
 function placesOf({ view, table, defaults, target }: HandoffState, partition: number, key: Key): HostView[] {
   if (view === undefined) return []
   const { n } = propertiesOf(table, bucketOf(key), defaults)
   const owners = preferenceOf(view.owners, partition, n)
-  const future = view.future.length === 0 ? [] : preferenceOf(view.future, partition, n)
+  const future = view.future.length === 0 ? owners : preferenceOf(view.future, partition, n)
   const index = view.hosts.findIndex(({ uid }) => uid === target)
-  const indices = owners.includes(index) || future.includes(index) ? [index] : owners
+  const gainers = future.filter(each => !owners.includes(each))
+  const isOwner = owners.includes(index)
+  const indices = future.includes(index) ? [index] : isOwner ? [index, ...gainers] : owners
   const hosts = indices.flatMap(each => view.hosts[each] ?? [])
   return hosts.every(canReach) ? hosts : []
 }

@@ -1,5 +1,6 @@
 import { fault, type Fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
+import { type Compression, compressions } from '../../model/value-coding.ts'
 import type { Durability } from '../../storage/store.ts'
 import type { Resolver } from '../vnode/vnode-protocol.ts'
 
@@ -15,6 +16,8 @@ export interface BucketProperties {
   readonly durability: Durability
   /** Requests a second that each host coordinates; more are refused as `rate_limited`. 0: no limit. */
   readonly rate: number
+  /** What is done to values before they are stored; undefined: nothing. */
+  readonly compression?: Compression
 }
 
 /** The properties of all buckets that were given any. Later versions win; equal ones are decided by the writer's name. */
@@ -100,10 +103,16 @@ export function bucketPropertiesOf(input: unknown, defaultN: number): Partial<Bu
           )
         properties.rate = value
         break
+      case 'compression': {
+        const compression = compressions.find(each => each === value)
+        if (compression === undefined) return bad(name, value, compressions.join(', '))
+        properties.compression = compression
+        break
+      }
       default:
         return fault(
           'bad_request',
-          `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability, rate`
+          `bucket property ${JSON.stringify(name.slice(0, 64))} is unknown: there are n, r, w, preset, resolver, ttl, durability, rate, compression`
         )
     }
   }

@@ -9,7 +9,15 @@ export const ringLeaseMs = 2_000
 /** The ring keeper of a host: `HOST.system.ring-keeper`. */
 export type RingKeeperMessage =
   /** From the gossip agent, whenever its view changed. */
-  | { readonly kind: 'members'; readonly members: readonly SeenMember[]; readonly cluster: ClusterShape }
+  | {
+      readonly kind: 'members'
+      readonly members: readonly SeenMember[]
+      readonly cluster: ClusterShape
+      /** Uid of the host whose place on the ring changes now; 0: none. */
+      readonly moving: number
+      /** Where this host gives up its place: the epoch of the view in which it answers no more reads; '' else. */
+      readonly closing: string
+    }
   | { readonly kind: 'buckets'; readonly table: BucketTable }
   /** What do you know? Answered by `cluster`. */
   | { readonly kind: 'describe-cluster'; readonly replyTo: Ref<RingKeeperReply> }

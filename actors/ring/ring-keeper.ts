@@ -1,13 +1,15 @@
 import type { Ref } from '../../bus/bus.ts'
-import { isGone, joiningNow, membershipEpoch, ringMembers } from '../../model/membership.ts'
+import { isGone, ringMembers } from '../../model/membership.ts'
+import { atTurn, changesOf, membershipEpoch } from '../../model/ring-change.ts'
 import { ringOf } from '../../model/ring.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import type { BucketTable } from './bucket-table.ts'
 import type { ClusterShape, SeenMember } from '../gossip/gossip-protocol.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
-import { type HostView, isReachable, type RingView } from './ring-view.ts'
+import type { HostView, RingView } from './ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 
+type Of<K extends RingKeeperMessage['kind']> = Extract<RingKeeperMessage, { kind: K }>
 type KeeperContext = Context<RingKeeperMessage, SystemResources>
 
 interface Subscription {
@@ -41,7 +43,7 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
     switch (message.kind) {
       case 'members':
         state.cluster = message.cluster
-        return takeMembers(state, message.cluster, message.members, context)
+        return takeMembers(state, message, context)
       case 'buckets':
         state.table = message.table
         return publish(state, { kind: 'buckets', table: message.table }, context)
@@ -66,15 +68,16 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
   })
 }
 
-function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonly SeenMember[], context: KeeperContext): void {
-  // Who joins and falls silent is passed over: writes must not wait for it.
-  const reachable = members.filter(member => member.standing !== 'joining' || isReachable({ state: member.seenState }))
-  const joining = joiningNow(reachable)
-  const takingPart = reachable.filter(member => member.standing !== 'joining' || member === joining)
+function takeMembers(state: KeeperState, message: Of<'members'>, context: KeeperContext): void {
+  const { cluster, members, moving, closing } = message
+  const takingPart = atTurn(
+    members,
+    changesOf(members).find(({ subject }) => subject.uid === moving)
+  )
   if (ringMembers(takingPart).length === 0) return
   const hosts = members.filter(member => !isGone(member.state)).sort(byName)
   const epoch = membershipEpoch(members)
-  const owned = `${membershipEpoch(takingPart)} ${hosts.map(host => host.uid).join()}`
+  const owned = `${membershipEpoch(takingPart)} ${moving} ${hosts.map(host => host.uid).join()}`
   const shape = { partitions: cluster.partitions, replicas: cluster.replicas }
   const isSame = state.view !== undefined && state.owned === owned
   const ringAt = (when: 'present' | 'future'): readonly (readonly number[])[] => {
@@ -86,13 +89,15 @@ function takeMembers(state: KeeperState, cluster: ClusterShape, members: readonl
   state.revisions++
   state.view = {
     cluster: context.resources.clusterName,
-    epoch,
+    epoch: closing === '' ? epoch : closing,
     revision: `${context.incarnation}-${state.revisions}`,
     ...shape,
-    hosts: hosts.map(hostViewOf),
+    hosts: hosts.map(host =>
+      hostViewOf(closing !== '' && host.uid === context.resources.self.uid ? { ...host, standing: 'drained' } : host)
+    ),
     owners: isSame && state.view !== undefined ? state.view.owners : ringAt('present'),
-    future: isSame && state.view !== undefined ? state.view.future : joining === undefined ? [] : ringAt('future'),
-    joining: joining?.name ?? ''
+    future: isSame && state.view !== undefined ? state.view.future : moving === 0 ? [] : ringAt('future'),
+    moving
   }
   publish(state, { kind: 'ring', view: state.view }, context)
 }
@@ -109,7 +114,7 @@ function viewNameOf({ name, uid, isReplaced }: SeenMember): string {
 
 function hostViewOf(member: SeenMember): HostView {
   const { uid, incarnation, standing, dc, zone, weight, threads, pid, http, nats, version } = member
-  const { isBack, isDirect, isReplaced, seen, arrived } = member
+  const { isBack, isDirect, isReplaced, isRemoving, seen, arrived } = member
   return {
     name: viewNameOf(member),
     uid,
@@ -127,6 +132,7 @@ function hostViewOf(member: SeenMember): HostView {
     isBack,
     isDirect,
     isReplaced,
+    isRemoving,
     seen,
     arrived
   }

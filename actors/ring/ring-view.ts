@@ -28,6 +28,8 @@ export interface HostView {
   readonly isDirect: boolean
   /** It has lost its data, and another self joins in its place: there is nobody to read from. */
   readonly isReplaced: boolean
+  /** An operator has declared it dead: it leaves the ring, and there is nobody to read from. */
+  readonly isRemoving: boolean
   /** Epoch of the membership by whose ring all its data threads write. */
   readonly seen: string
   /** For which future ring it has its data: see `arrivalOf`. */
@@ -36,8 +38,8 @@ export interface HostView {
 
 /**
  * The ring as the ring keeper hands it to threads and clients: plain values, so that it travels as it is.
- * `owners` are indices into `hosts`, preference order; `future` holds them as they will be once joining hosts have their data,
- * and is empty where nobody joins.
+ * `owners` are indices into `hosts`, preference order; `future` holds them as they will be once the host that joins or leaves now has
+ * done so, and is empty where none does.
  */
 export interface RingView {
   readonly cluster: string
@@ -51,8 +53,8 @@ export interface RingView {
   readonly hosts: readonly HostView[]
   readonly owners: readonly (readonly number[])[]
   readonly future: readonly (readonly number[])[]
-  /** The host that joins now; '' where none does. */
-  readonly joining: string
+  /** Uid of the host that joins, leaves or is removed now; 0 where none does. */
+  readonly moving: number
 }
 
 /** Whether a host is worth asking now. A hint: requests have deadlines all the same. */

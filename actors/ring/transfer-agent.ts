@@ -1,7 +1,7 @@
 import { addressOf, type Ref } from '../../bus/bus.ts'
 import type { Fault } from '../../model/fault.ts'
 import { bucketOf, type Key } from '../../model/key.ts'
-import { arrivalOf } from '../../model/membership.ts'
+import { arrivalOf } from '../../model/ring-change.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
@@ -59,8 +59,9 @@ const damagedAttemptsMax = 8
 const slots = 2
 
 /**
- * While a host joins: fetches what this host will own and does not own from those that own it now. Mostly that is the joining host,
- * but evenness may move a partition between others, too. Writes reach the future owners meanwhile, and need a quorum of them as well.
+ * While a host joins or leaves: fetches what this host will own and does not own from those that own it now. Mostly that is the joining
+ * host, or what the leaving one has, but evenness may move a partition between others, too. Writes reach the future owners meanwhile, and
+ * need a quorum of them as well.
  */
 export const transferAgent: Behaviour<TransferState, TransferMessage, undefined, SystemResources> = {
   kind: 'transfer-agent',
@@ -79,6 +80,8 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
         state.table = message.table
         return
       case 'renew':
+        // The gossip agent may not have been ready for it.
+        if (state.hasArrived && state.view?.moving !== 0) tellArrived(state, context)
         return subscribe(state.view, context)
       case 'retry': {
         const run = state.active.get(message.run)
@@ -110,13 +113,12 @@ function subscribe(view: RingView | undefined, context: TransferContext): void {
 function plan(state: TransferState, context: TransferContext): void {
   const { view } = state
   const self = view?.hosts.findIndex(host => host.name === context.host) ?? -1
-  if (view === undefined || self < 0 || view.joining === '') return
+  if (view === undefined || self < 0 || view.moving === 0) return
   // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail. Of one that cannot be
   // reached nobody knows by which ring it writes.
   if (view.hosts.some(host => takesPart(host, view) && host.seen !== view.epoch)) return
   const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source))
-  const joining = view.hosts.find(host => host.name === view.joining)
-  const arrival = arrivalOf(view.epoch, joining?.uid ?? 0)
+  const arrival = arrivalOf(view.epoch, view.moving)
   if (state.arrival === arrival && !isStuck) return
   state.arrival = arrival
   state.hasArrived = false
@@ -128,9 +130,15 @@ function plan(state: TransferState, context: TransferContext): void {
   proceed(state, context)
 }
 
-/** One that waits to join later is nobody's owner, and one that is replaced is no more. */
+/** One that waits to join later is nobody's owner, one that is drained is none any more, and one that is replaced or removed is dead. */
 function takesPart(host: HostView, view: RingView): boolean {
-  return !host.isReplaced && (host.standing !== 'joining' || (host.name === view.joining && isReachable(host)))
+  if (isLost(host) || host.standing === 'drained') return false
+  return host.standing !== 'joining' || (host.uid === view.moving && isReachable(host))
+}
+
+/** There is nobody to read from. */
+function isLost({ isReplaced, isRemoving }: HostView): boolean {
+  return isReplaced || isRemoving
 }
 
 /** Every N that some bucket has: each gives lists of its own, and so gains of its own. */
@@ -157,7 +165,7 @@ function addRuns(state: TransferState, view: RingView, partition: number, self: 
 
 /**
  * Uids of those whose place this host takes, since a quorum of a write may be one of them and one that stays; where one of these has lost
- * its data, all other owners. None of them may be left out because it is away just now: it may have the only copy that is left of a
+ * its data or is dead for good, all other owners. None of them may be left out because it is away just now: it may have the only copy that is left of a
  * write, and once the ring has moved nobody asks it any more.
  */
 function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly number[] {
@@ -166,8 +174,8 @@ function sourcesOf(view: RingView, partition: number, self: number, n: number): 
   if (!future.includes(self) || present.includes(self)) return []
   const hostsOf = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? [])
   const displaced = hostsOf(present.filter(index => !future.includes(index)))
-  const areSound = displaced.length > 0 && !displaced.some(host => host.isReplaced)
-  const sources = areSound ? displaced : hostsOf(present).filter(host => !host.isReplaced)
+  const areSound = displaced.length > 0 && !displaced.some(isLost)
+  const sources = areSound ? displaced : hostsOf(present).filter(host => !isLost(host))
   return sources.map(host => host.uid)
 }
 
@@ -183,6 +191,10 @@ function proceed(state: TransferState, context: TransferContext): void {
   if (state.active.size > 0 || state.hasArrived) return
   state.hasArrived = true
   if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
+  tellArrived(state, context)
+}
+
+function tellArrived(state: TransferState, context: TransferContext): void {
   const agent: Ref<GossipMessage> = { address: addressOf(context.thread, 'gossip-agent'), correlation: 0, incarnation: 0 }
   context.signal(agent, { kind: 'arrived', epoch: state.arrival })
 }

@@ -1,6 +1,6 @@
 import type { Floor } from '../../model/floor.ts'
 import type { Key } from '../../model/key.ts'
-import { join } from '../../model/version-vector.ts'
+import { descends, join } from '../../model/version-vector.ts'
 import type { Store } from '../../storage/store.ts'
 import type { KeptFloor } from '../floor/floor-codec.ts'
 import { ClassLookup } from './key-classes.ts'
@@ -46,6 +46,15 @@ export class FloorIntake {
   /** Whether this is the intake, all was compared up to `after`, and nothing of it was lost since. */
   isAt(id: string, after: Key): boolean {
     return this.#id === id && this.#isWhole && this.#covers(after)
+  }
+
+  /**
+   * Whether the owner keeps all that it kept when its first page was read. One that does not has given the partition away, and forgets
+   * records: that it lacks one says nothing any more.
+   * @param floors those that it kept when a later page was read
+   */
+  areKept(floors: readonly KeptFloor[]): boolean {
+    return this.floors.every(({ n, vector }) => floors.some(kept => kept.n === n && descends(kept.vector, vector)))
   }
 
   /** undefined: to the end. */

@@ -60,6 +60,8 @@ export class VnodeFloors {
   #prepared: Prepared | undefined
   #intake: FloorIntake | undefined
   #prepares = 0
+  /** Floors that are being written. */
+  #enforcing = 0
   #tombstones = 0
   /** Of the last sweep; undefined: there was none yet. */
   #left: ReadonlyMap<number, number> | undefined
@@ -131,6 +133,20 @@ export class VnodeFloors {
     all.close()
   }
 
+  /**
+   * The partition is given away: nothing is in force from here on, and an intake or a round that is under way comes to nothing.
+   * @returns false: a floor is being written just now, and nothing was done
+   */
+  letGo(): boolean {
+    if (this.#enforcing > 0) return false
+    this.#kept.length = 0
+    this.#prepared = undefined
+    this.#intake = undefined
+    // Counted anew when somebody asks.
+    this.#left = undefined
+    return true
+  }
+
   /** A tombstone is written here. */
   tombstoneCame(): void {
     this.#tombstones++
@@ -184,8 +200,10 @@ export class VnodeFloors {
     for (const { key, record } of pairs) {
       if (key >= floorsEnd) break
       const kept = decodeFloor(record)
-      if (kept !== undefined) this.#keep(kept)
-      else context.log.error({ partition: this.#partition }, 'a floor of an unknown format is passed over')
+      // One that covers nothing was about to be erased, see `VnodeStrays`.
+      if (kept !== undefined && kept.vector.length > 0) this.#keep(kept)
+      else if (kept === undefined)
+        context.log.error({ partition: this.#partition }, 'a floor of an unknown format is passed over')
     }
     for (const key of corrupt) {
       if (key < floorsEnd) context.log.error({ partition: this.#partition }, 'a copy of a floor is damaged; the other one holds')
@@ -217,12 +235,14 @@ export class VnodeFloors {
     const { dots, store } = context.resources
     const { pairs, corrupt } = store.scan(this.#partition, hintsStart, 1)
     const hints = (pairs[0]?.key ?? hintsEnd) < hintsEnd || (corrupt[0] ?? hintsEnd) < hintsEnd
+    const users = store.scan(this.#partition, systemKeysEnd, 1)
+    const records = users.pairs.length + users.corrupt.length > 0
     const ids: number[] = []
     // Of an id that has lost something, nobody knows what else of it is on its way.
     const counter = dots.isWhole ? dots.counter : 0
     ids.push(dots.vnode, counter, standInIdOf(dots.vnode), counter)
     for (const { vnode, atMs } of dots.retired) if (context.now() - atMs < retiredMs) ids.push(vnode, 0, standInIdOf(vnode), 0)
-    return { kind: 'floor-guarded', partition: this.#partition, hints, ids }
+    return { kind: 'floor-guarded', partition: this.#partition, hints, records, ids }
   }
 
   #prepare(n: number, replyTo: FloorRef, context: VnodeContext): void {
@@ -254,7 +274,9 @@ export class VnodeFloors {
     told: (why: Fault | undefined) => void,
     context: VnodeContext
   ): void {
+    this.#enforcing++
     const settled = (why: Fault | undefined): void => {
+      this.#enforcing--
       if (why !== undefined) {
         // It is true all the same, but after a crash nobody would know it.
         const at = this.#kept.findIndex(({ n }) => n === floor.n)

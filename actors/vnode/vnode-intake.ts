@@ -43,9 +43,15 @@ export class VnodeIntake {
   receive(message: IntakeMessage, context: VnodeContext): void {
     const { intake, after, replyTo } = message
     if (after === undefined) this.#floors.beginIntake(intake, message.floors)
-    if (this.#floors.intake?.isAt(intake, after ?? systemKeysEnd) !== true) return context.send(replyTo, lost)
+    const current = this.#floors.intake
+    if (current?.isAt(intake, after ?? systemKeysEnd) !== true) return context.send(replyTo, lost)
+    if (!current.areKept(message.floors)) return context.send(replyTo, lost)
     const own = this.#ownRecords(after ?? systemKeysEnd, message.upTo, context)
-    const told = (why: Fault | undefined): void => this.#settled(message, own.upTo, why, context)
+    const told = (why: Fault | undefined): void => {
+      // It was let go meanwhile: what came before may be forgotten again.
+      if (this.#floors.intake !== current) context.send(replyTo, lost)
+      else this.#settled(message, own.upTo, why, context)
+    }
     const page: Page = { writes: new SettledWrites(this.#partition, context.resources.store, told), isTaken: true }
     const pairs = message.pairs.filter(
       ({ key }) => (after === undefined || key > after) && (own.upTo === undefined || key <= own.upTo)
@@ -55,7 +61,7 @@ export class VnodeIntake {
       own.records.delete(pair.key)
     }
     for (const [key, record] of own.records) this.#compare(key, record, page, context)
-    if (page.isTaken) this.#floors.intake.cameTo(own.upTo)
+    if (page.isTaken) current.cameTo(own.upTo)
     page.writes.close()
   }
 

@@ -7,7 +7,9 @@ import type { Durability } from '../../storage/store.ts'
 import type { KeptFloor } from '../floor/floor-codec.ts'
 import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
 import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
+import type { PeekMessage } from './peek-protocol.ts'
 import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
+import type { StrayMessage, StrayReply } from './stray-protocol.ts'
 
 /** How a bucket settles concurrent values: kept for the reader, or the newest by its writer's clock. */
 export type Resolver = 'siblings' | 'last-write-wins'
@@ -18,6 +20,8 @@ export type VnodeMessage =
   | RepairMessage
   | FloorMessage
   | IntakeMessage
+  | StrayMessage
+  | PeekMessage
   /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
   | {
       readonly kind: 'write'
@@ -69,6 +73,7 @@ export type VnodeReply =
   | RepairReply
   | FloorReply
   | IntakeReply
+  | StrayReply
   /** `context`: what the writer had seen, and its own write. */
   | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
   /** `purged`: a part of it was purged here, and is not stored: the floor that says so. */
@@ -83,7 +88,7 @@ export type VnodeReply =
       readonly next: Key | undefined
       /** Keys of this page whose record is damaged, and not among `pairs`. */
       readonly corrupt?: number | undefined
-      /** With the first page of whole records: the floors kept here, as they were before any of the pairs was read. */
+      /** With whole records: the floors kept here when they were read. */
       readonly floors?: readonly KeptFloor[] | undefined
     }
   | {
@@ -167,7 +172,7 @@ export type IntakeMessage =
     readonly upTo: Key | undefined
     /** In key order. */
     readonly pairs: readonly TakenPair[]
-    /** With the first page: the floors that the owner kept before any of its pairs was read. */
+    /** That the owner kept when the page was read; with the first page: before any of its pairs was. */
     readonly floors: readonly KeptFloor[]
     readonly replyTo: Ref<VnodeReply>
   }
@@ -175,5 +180,5 @@ export type IntakeMessage =
 export type IntakeReply =
   /** `upTo`: how far it went; less than it was given where there is too much here to compare at once. undefined: to the end. */
   | { readonly kind: 'taken'; readonly upTo: Key | undefined }
-  /** The vnode has crashed or lost a write meanwhile: begin with the first page. */
+  /** The vnode has crashed, lost a write or let the partition go meanwhile, or the owner has: begin with the first page. */
   | { readonly kind: 'intake-lost' }

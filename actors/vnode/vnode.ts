@@ -9,6 +9,7 @@ import { epochOf, uidOf, type VersionVector } from '../../model/version-vector.t
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../../storage/store.ts'
 import type { StoreResources } from '../store-resources.ts'
+import type { PeekMessage } from './peek-protocol.ts'
 import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 import { mergedBytes } from './merged-bytes.ts'
 import { type Wholeness, wholenessOf } from './wholeness.ts'
@@ -16,6 +17,7 @@ import { VnodeFloors } from './vnode-floor.ts'
 import { VnodeHints } from './vnode-hints.ts'
 import { VnodeIntake } from './vnode-intake.ts'
 import { VnodeRepair } from './vnode-repair.ts'
+import { VnodeStrays } from './vnode-strays.ts'
 import { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
@@ -32,6 +34,7 @@ interface VnodeState {
   readonly tree: VnodeTree
   readonly hints: VnodeHints
   readonly intake: VnodeIntake
+  readonly strays: VnodeStrays
   readonly wholeness: Wholeness
   writes: number
   reads: number
@@ -68,6 +71,7 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
       hints: new VnodeHints(partition, context),
       repair: new VnodeRepair(partition, tree, context),
       intake: new VnodeIntake(partition, tree, floors),
+      strays: new VnodeStrays(partition, tree, floors, context),
       wholeness: wholenessOf(context.resources.store),
       writes: 0,
       reads: 0
@@ -75,6 +79,7 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
   },
 
   receive(state, message, context) {
+    if (state.strays.isClearing) state.strays.heard(message.kind)
     try {
       switch (message.kind) {
         case 'write':
@@ -88,6 +93,8 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
         case 'compare':
           if (!state.wholeness.isWhole) return refusePartial(message, context)
           return compare(state, message, context)
+        case 'peek':
+          return peek(state, message, context)
         case 'scan':
           return scan(state, message, context)
         case 'inspect':
@@ -119,12 +126,16 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
           return state.floors.receive(message, context)
         case 'take':
           return state.intake.receive(message, context)
+        case 'begin-clearing':
+        case 'forget-strays':
+          return state.strays.receive(message, context)
       }
     } catch (error) {
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
       if (!(error instanceof CorruptRecord)) throw error
       const why = state.repair.found(error, context)
-      if ('replyTo' in message) context.send<Failed>(message.replyTo, { kind: 'failed', fault: why })
+      if (message.kind === 'peek') context.send(message.replyTo, { kind: 'refused', fault: why, epoch: '' })
+      else if ('replyTo' in message) context.send<Failed>(message.replyTo, { kind: 'failed', fault: why })
     }
   },
 
@@ -133,8 +144,22 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
 
 /** Who asks takes this host for one that it replaces, or does not know yet that it only joins. */
 function refusePartial(message: Extract<VnodeMessage, { kind: 'read' | 'compare' }>, context: VnodeContext): void {
-  const why = fault('unavailable', `${context.host} does not have all its data yet: another replica has it`)
-  context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: why })
+  context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: partial(context) })
+}
+
+function partial({ host }: VnodeContext): Fault {
+  return fault('unavailable', `${host} does not have all its data yet: another replica has it`, { outcome: 'refused' })
+}
+
+/** To a client; see `PeekRequest`. */
+function peek(state: VnodeState, message: PeekMessage, context: VnodeContext): void {
+  const { key, slot, isDigest, needed, strength, replyTo } = message
+  if (!state.wholeness.isWhole) return context.send(replyTo, { kind: 'refused', fault: partial(context), epoch: '' })
+  state.reads++
+  const record = readMerged(state, key, context)
+  const digest = isDigest && record !== undefined ? digestOf(record) : 0
+  const siblings = isDigest || record === undefined ? nothing : record
+  context.send(replyTo, { kind: 'peeked', slot, needed, strength, digest, siblings })
 }
 
 function read(state: VnodeState, key: Key, context: VnodeContext): Uint8Array | undefined {
@@ -247,7 +272,7 @@ function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }
     if (!message.keysOnly) pairs.push({ key, siblings: record })
     else if (live(decodeSiblings(record), context.wallMs()).length > 0) pairs.push({ key, siblings: nothing })
   }
-  const floors = message.after === undefined && !message.keysOnly && state.floors.isAny ? state.floors.kept : undefined
+  const floors = !message.keysOnly && state.floors.isAny ? state.floors.kept : undefined
   context.send(message.replyTo, { kind: 'page', pairs, next, corrupt: page.corrupt.length, floors })
 }
 

@@ -72,7 +72,8 @@ export const workKeeper: Behaviour<KeeperState, KeeperMessage, WorkKeeperArgumen
     const each = (name: string, help: string) => ({
       handoff: context.metrics.counter(name, help, { kind: 'handoff' }),
       exchange: context.metrics.counter(name, help, { kind: 'exchange' }),
-      scrub: context.metrics.counter(name, help, { kind: 'scrub' })
+      scrub: context.metrics.counter(name, help, { kind: 'scrub' }),
+      clear: context.metrics.counter(name, help, { kind: 'clear' })
     })
     return {
       args,
@@ -141,9 +142,10 @@ function takeView(state: KeeperState, view: RingView, context: KeeperContext): v
   for (const uid of state.orphans) if (view.hosts.some(host => host.uid === uid)) state.orphans.delete(uid)
   reconcile(state, view, context)
   if (!hasMoved) return
-  const backMs = rhythms.exchange.backMs
-  for (const item of state.items.values())
-    if (item.kind === 'exchange') hasten(item, context.now() + drawn(backMs, context.random()))
+  for (const item of state.items.values()) {
+    if (item.kind !== 'exchange' && item.kind !== 'clear') continue
+    hasten(item, context.now() + drawn(rhythms[item.kind].backMs, context.random()))
+  }
 }
 
 /** The items are what the view wants. What is no longer wanted, or has lost its host, is not gone on with. */

@@ -2,10 +2,10 @@ import type { Ref } from '../../bus/bus.ts'
 
 /**
  * Repair work of a host, one item at a time: `handoff/HOST` delivers the hints kept for a host, `exchange/HOST` compares trees with one,
- * `scrub/THREAD` verifies records on the disk. An item is leased to one worker actor; a lease that is not renewed lapses, and the
+ * `scrub/THREAD` verifies records on the disk, `clear/HOST`, about the host itself, forgets what it owns no more. An item is leased to one worker actor; a lease that is not renewed lapses, and the
  * work keeper gives the item to another worker with a higher fence.
  */
-export type WorkKind = 'handoff' | 'exchange' | 'scrub'
+export type WorkKind = 'handoff' | 'exchange' | 'scrub' | 'clear'
 
 /** What has been done so far, in plain figures; which ones is the kind's own affair (`keys`, `bytes`, `repaired`, …). */
 export type WorkFigures = Readonly<Record<string, number>>
@@ -65,7 +65,7 @@ export interface WorkItem {
   readonly kind: WorkKind
   readonly subject: string
   readonly state: 'waiting' | 'running'
-  /** Whether it could run now: the host that it is about is reachable. */
+  /** Whether it could run now: the host that it is about is reachable; of `clear`: all are, and nobody joins or leaves. */
   readonly ready: boolean
   readonly fence: number
   /** Times a lease lapsed or its worker crashed since the host started. */

@@ -1,3 +1,4 @@
+import { isSettled } from '../handoff/stray-partitions.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
 import { type HostView, isReachable, type RingView } from '../ring/ring-view.ts'
 import type { WorkKind } from './work-protocol.ts'
@@ -7,7 +8,7 @@ export interface WorkWanted {
   readonly job: string
   readonly kind: WorkKind
   readonly subject: string
-  /** Whether its host can be reached from this one. */
+  /** Whether its host can be reached from this one, or whatever else it needs is there. */
   readonly isReady: boolean
   /** Changes when the host has been started anew. */
   readonly incarnation: number
@@ -15,7 +16,7 @@ export interface WorkWanted {
 
 /**
  * What a host has to do, as the ring says: hints are delivered to every other member; two hosts that share partitions compare their
- * trees, led by the lower uid; each data thread's records are verified.
+ * trees, led by the lower uid; each data thread's records are verified; what this host owns no more is forgotten.
  * @param replicas the most that any bucket asks for
  * @param orphans uids for which hints are kept though no member has them
  */
@@ -39,6 +40,7 @@ export function workWanted(
   })
   for (const uid of orphans) want('handoff', uidText(uid), true, 0)
   for (let thread = 0; thread < self.threads; thread++) want('scrub', `data-${thread}`, true, 0)
+  want('clear', self.name, isSettled(view), 0)
   return wanted
 }
 

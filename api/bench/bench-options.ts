@@ -2,6 +2,7 @@ import { limits } from '../../model/limits.ts'
 import { badRequest } from '../client/errors.ts'
 import { bad } from '../client/operation-options.ts'
 import type { OpenTarget } from './target.ts'
+import { zipfMax } from './workload.ts'
 
 export type BenchOperation = 'put' | 'get' | 'mixed'
 
@@ -80,7 +81,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
     rate: figure('rate', options.rate ?? 0, 0, 10_000_000, false),
     valueBytes: figure('valueBytes', options.valueBytes ?? 100, 0, limits.pairBytesCeiling, true),
     keys,
-    zipf: options.zipf === undefined || options.zipf === 0 ? 0 : figure('zipf', options.zipf, 0.01, 0.999, false),
+    zipf: options.zipf === undefined || options.zipf === 0 ? 0 : figure('zipf', options.zipf, 0.01, zipfMax, false),
     readShare: figure('readShare', options.readShare ?? 0.5, 0, 1, false),
     seconds,
     rounds: figure('rounds', options.rounds ?? 3, 1, 100, true),

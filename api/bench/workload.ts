@@ -6,30 +6,43 @@ export function uniformKeys(count: number, random: () => number): KeyChooser {
   return () => Math.floor(random() * count)
 }
 
+/** The greatest skew of a choice of keys: five of six are the first one. */
+export const zipfMax = 3
+
 /**
- * The key at rank i with a probability in proportion to 1 / i^theta.
- * @param theta 0 < theta < 1; 0.99 is what YCSB uses
- * @see Gray et al., Quickly Generating Billion-Record Synthetic Databases (SIGMOD 1994)
+ * The key at rank i with a probability in proportion to 1 / i^theta: by rejection from the integral of that curve, which takes one or two draws.
+ * @param theta 0 < theta ≤ `zipfMax`; 0.99 is what YCSB uses
+ * @see Hörmann, Derflinger, Rejection-inversion to generate variates from monotone discrete distributions (ACM TOMACS 1996)
  */
 export function zipfKeys(count: number, theta: number, random: () => number): KeyChooser {
-  if (!(theta > 0 && theta < 1)) throw new RangeError(`theta is ${theta}: allowed is 0 < theta < 1`)
-  const zetaN = zeta(count, theta)
-  const alpha = 1 / (1 - theta)
-  const second = 1 + 0.5 ** theta
-  const eta = (1 - (2 / count) ** (1 - theta)) / (1 - zeta(Math.min(2, count), theta) / zetaN)
+  if (!(theta > 0 && theta <= zipfMax)) throw new RangeError(`theta is ${theta}: allowed is 0 < theta ≤ ${zipfMax}`)
+  const weight = (rank: number): number => Math.exp(-theta * Math.log(rank))
+  const integral = (rank: number): number => {
+    const log = Math.log(rank)
+    return expm1Over((1 - theta) * log) * log
+  }
+  const inverse = (area: number): number => Math.exp(log1pOver(Math.max(-1, area * (1 - theta))) * area)
+  const first = integral(1.5) - 1
+  const last = integral(count + 0.5)
+  const sure = 2 - inverse(integral(2.5) - weight(2))
   return () => {
-    const u = random()
-    const uz = u * zetaN
-    if (uz < 1 || count === 1) return 0
-    if (uz < second) return 1
-    return Math.min(count - 1, Math.floor(count * (eta * u - eta + 1) ** alpha))
+    for (;;) {
+      const area = last + random() * (first - last)
+      const at = inverse(area)
+      const rank = Math.min(count, Math.max(1, Math.round(at)))
+      if (rank - at <= sure || area >= integral(rank + 0.5) - weight(rank)) return rank - 1
+    }
   }
 }
 
-function zeta(count: number, theta: number): number {
-  let sum = 0
-  for (let rank = 1; rank <= count; rank += 1) sum += 1 / rank ** theta
-  return sum
+/** (e^x − 1) / x, also near 0. */
+function expm1Over(x: number): number {
+  return Math.abs(x) > 1e-8 ? Math.expm1(x) / x : 1 + x / 2
+}
+
+/** log(1 + x) / x, also near 0. */
+function log1pOver(x: number): number {
+  return Math.abs(x) > 1e-8 ? Math.log1p(x) / x : 1 - x / 2
 }
 
 /** Bytes that do not compress, and differ from value to value in their first eight. */

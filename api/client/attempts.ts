@@ -1,10 +1,12 @@
-import type { PutRequest, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { GetRequest, PutRequest, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { Peeked } from '../../actors/vnode/peek-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
 import { type Fault, fault, type FaultCode } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { IdTable } from '../../runtime/id-table.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import { type DirectRead, DirectReads } from './direct-reads.ts'
 import { errorOf } from './errors.ts'
 import { unanswered, whereOf, withoutEffect } from './request-fault.ts'
 import type { Answer, Request } from './request.ts'
@@ -30,6 +32,8 @@ export interface AttemptsOptions {
   readonly stale: StaleRing
   /** A number that no request had before. */
   nextCorrelation(): number
+  /** Gets ask the owners themselves where that will do. */
+  readonly asksOwners: boolean
 }
 
 /**
@@ -44,6 +48,9 @@ export class Attempts {
   hedges = 0
   timeouts = 0
   refused = 0
+  /** Gets that owners answered without a coordinator. */
+  direct = 0
+  readonly #direct: DirectReads | undefined
   readonly #bus: Bus
   readonly #clock: Clock
   readonly #random: () => number
@@ -61,14 +68,15 @@ export class Attempts {
     this.#random = options.random
     this.#stale = options.stale
     this.#nextCorrelation = () => options.nextCorrelation()
+    this.#direct = options.asksOwners ? new DirectReads(options.random) : undefined
     this.#wheel = new DeadlineWheel<Request>(options.clock, request => this.#due(request))
   }
 
   /** @param request a store's, or one with `to` */
   begin(request: Request, nowMs: number): void {
     this.underWay.set(request.correlation, request)
-    if (request.to === undefined) this.#attempt(request, nowMs, undefined)
-    else this.#send(request, request.to, request.timeoutMs)
+    if (request.to !== undefined) this.#send(request, request.to, request.timeoutMs)
+    else if (request.message.kind !== 'get' || !this.#askOwners(request, nowMs)) this.#attempt(request, nowMs, undefined)
   }
 
   answer(request: Request, answer: Answer): void {
@@ -81,7 +89,24 @@ export class Attempts {
     request.reject(error)
   }
 
+  /** What one of the owners holds. */
+  peeked(request: Request, answer: Peeked): void {
+    const { direct } = request
+    if (direct === undefined) return
+    const outcome = direct.came(answer)
+    if (outcome === 'waiting') return
+    if (outcome === 'too-few') this.#direct?.learn(request.message as GetRequest, answer)
+    if (outcome !== 'agreed') return this.#askCoordinator(request)
+    this.direct += 1
+    // One that took long was counted when it was found slow.
+    if (request.slowness === 0) this.#direct?.ended(direct, this.#clock.now())
+    request.slowness = 0
+    this.answer(request, direct.got())
+  }
+
   refusedBy(request: Request, { fault: why }: Refused): void {
+    if (request.direct !== undefined && why.code === 'unavailable') return this.#askCoordinator(request)
+    if (request.direct !== undefined) this.#giveUpOwners(request)
     const overloaded = why.code === 'overloaded' && why.outcome !== 'indeterminate'
     // The coordinator knows no ring yet, or another one than the owner.
     const unavailable = why.code === 'unavailable' && why.outcome === 'refused'
@@ -100,6 +125,7 @@ export class Attempts {
   }
 
   undelivered(request: Request, reason: UndeliveredReason): void {
+    if (request.direct !== undefined) return this.#askCoordinator(request)
     if (reason === 'expired') {
       this.timeouts += 1
       this.fail(
@@ -124,10 +150,13 @@ export class Attempts {
     }
     const why = `nobody listens at ${thread}: its host may be down`
     const pending: Request[] = []
+    const direct: Request[] = []
     let isOneBatch = true
     for (const request of this.underWay.values()) {
       if (request.to !== undefined) {
         if (request.to.address.startsWith(`${thread}.`)) this.fail(request, unanswered(request, 'unavailable', why))
+      } else if (request.direct !== undefined) {
+        if (coordinator !== undefined && request.direct.owners.includes(coordinator)) direct.push(request)
       } else if (coordinator !== undefined && request.coordinator === coordinator) {
         if (pending.length > 0 && request.flush !== pending[0]!.flush) isOneBatch = false
         pending.push(request)
@@ -135,6 +164,7 @@ export class Attempts {
     }
     // Which batch found nobody isn't said. Where only one is out it was that one; else an earlier one may have arrived,
     // and a write in it may have been stored.
+    for (const request of direct) this.#askCoordinator(request)
     for (const request of pending) if (isOneBatch || !request.isWrite) this.#again(request, 'unavailable', why)
   }
 
@@ -151,6 +181,62 @@ export class Attempts {
       request.reject(unanswered(request, 'unavailable', 'the client was closed before the answer came'))
     }
     this.underWay.clear()
+  }
+
+  /** @returns false where a coordinator is to be asked */
+  #askOwners(request: Request, nowMs: number): boolean {
+    const message = request.message as GetRequest
+    if (this.#direct === undefined || this.routes === undefined) return false
+    const read = this.#direct.begin(message, this.routes, request.partition, nowMs)
+    if (read === undefined) return false
+    request.direct = read
+    for (let slot = 0; slot < read.owners.length; slot++) {
+      if (this.#peek(request, read, slot, slot > 0)) continue
+      this.#giveUpOwners(request)
+      return false
+    }
+    this.#wait(request, Math.min(request.deadlineMs, nowMs + this.#direct.patienceMs))
+    return true
+  }
+
+  #peek(request: Request, read: DirectRead, slot: number, isDigest: boolean): boolean {
+    const { to } = read.owners[slot]!
+    const message = this.#direct!.peekOf(read, slot, isDigest, request.message as GetRequest)
+    this.flushSoon()
+    return this.#bus.send({ to, lane: 'data', budgetMs: request.timeoutMs, traceparent: undefined, message })
+  }
+
+  /** Owners are slow: ask one more what it holds; after a while a coordinator. */
+  #ownersAreSlow(request: Request, read: DirectRead, nowMs: number): void {
+    const patienceMs = read.startedMs + request.timeoutMs * patienceShare
+    if (nowMs >= patienceMs) return this.#askCoordinator(request)
+    request.slowness = 1
+    const another = this.routes?.anotherOwner(request.partition, read.owners)
+    if (another !== undefined) {
+      this.hedges += 1
+      read.owners.push(another)
+      this.#peek(request, read, read.owners.length - 1, false)
+    }
+    this.#wait(request, Math.min(request.deadlineMs, patienceMs))
+  }
+
+  /** What owners still answer is for nobody. */
+  #giveUpOwners(request: Request): void {
+    if (request.direct === undefined) return
+    request.direct = undefined
+    request.slowness = 0
+    this.#renumber(request)
+  }
+
+  #askCoordinator(request: Request): void {
+    this.#giveUpOwners(request)
+    this.#attempt(request, this.#clock.now(), undefined)
+  }
+
+  #renumber(request: Request): void {
+    this.underWay.delete(request.correlation)
+    request.renumber(this.#nextCorrelation())
+    this.underWay.set(request.correlation, request)
   }
 
   #attempt(request: Request, nowMs: number, failed: Coordinator | undefined): void {
@@ -219,10 +305,7 @@ export class Attempts {
   /** Another attempt will be made. */
   #anew(request: Request): void {
     this.retries += 1
-    if (!request.isWrite) return
-    this.underWay.delete(request.correlation)
-    request.renumber(this.#nextCorrelation())
-    this.underWay.set(request.correlation, request)
+    if (request.isWrite) this.#renumber(request)
   }
 
   /** An attempt surely had no effect: make another one, a little later, as long as there is time and patience. */
@@ -256,6 +339,9 @@ export class Attempts {
       coordinator?.penalise(nowMs)
       this.timeouts += 1
       this.fail(request, unanswered(request, 'timeout', `no answer within ${request.timeoutMs} ms${whereOf(request)}`))
+    } else if (request.direct !== undefined) {
+      if (request.slowness === 0) this.#direct?.ended(request.direct, nowMs)
+      this.#ownersAreSlow(request, request.direct, nowMs)
     } else if (coordinator === undefined && request.to === undefined) {
       this.#attempt(request, nowMs, undefined)
     } else {

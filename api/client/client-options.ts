@@ -25,6 +25,11 @@ export interface ConnectOptions {
   readonly pairBytesMax?: number | undefined
   /** Operations of one `batch` that are under way at a time; default 1,024. */
   readonly inFlightMax?: number | undefined
+  /**
+   * Whom gets ask. `owners` (default): the owners of the key, by the client itself, which asks a coordinator only where they differ, are
+   * slow, or more is wanted than what they say. `coordinator`: always a coordinator.
+   */
+  readonly readsFrom?: 'owners' | 'coordinator' | undefined
 }
 
 /** The same, complete and checked. */
@@ -38,6 +43,7 @@ export interface ClientSettings {
   readonly requestsMax: number
   readonly pairBytesMax: number
   readonly inFlightMax: number
+  readonly readsFrom: 'owners' | 'coordinator'
 }
 
 /** The user whose password is the cluster's token. */
@@ -49,8 +55,9 @@ export const clientDefaults = Object.freeze({
   connectTimeoutMs: 10_000,
   requestsMax: limits.clientRequestsMax,
   pairBytesMax: limits.pairBytesDefault,
-  inFlightMax: 1_024
-})
+  inFlightMax: 1_024,
+  readsFrom: 'owners'
+} as const)
 
 const names = ['servers', 'token', 'user', 'password', ...Object.keys(clientDefaults)]
 const serverPattern = /^(?:nats:\/\/)?(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/
@@ -75,12 +82,19 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
     connectTimeoutMs: whole('connectTimeoutMs', options.connectTimeoutMs, 1, 600_000),
     requestsMax: whole('requestsMax', options.requestsMax, 1, 1_000_000),
     pairBytesMax: whole('pairBytesMax', options.pairBytesMax, 1, limits.pairBytesCeiling),
-    inFlightMax: whole('inFlightMax', options.inFlightMax, 1, 1_000_000)
+    inFlightMax: whole('inFlightMax', options.inFlightMax, 1, 1_000_000),
+    readsFrom: readsFromOf(options.readsFrom)
   }
 }
 
+function readsFromOf(given: unknown): ClientSettings['readsFrom'] {
+  if (given === undefined) return clientDefaults.readsFrom
+  if (given !== 'owners' && given !== 'coordinator') throw bad('readsFrom', given, 'owners or coordinator')
+  return given
+}
+
 function whole(
-  name: Exclude<keyof typeof clientDefaults, 'cluster'>,
+  name: Exclude<keyof typeof clientDefaults, 'cluster' | 'readsFrom'>,
   value: number | undefined,
   min: number,
   max: number

@@ -73,6 +73,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
     clock: systemClock,
     random: Math.random,
     requestsMax: settings.requestsMax,
+    asksOwners: settings.readsFrom === 'owners',
     onStale: () => void source.refresh().catch(() => {})
   })
   opened.push(core)

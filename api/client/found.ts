@@ -2,6 +2,7 @@ import type { Got, Receipt, Strength, Written } from '../../actors/coordinator/c
 import { encodeContext, type CausalContext } from '../../model/causal-context.ts'
 import { live, type Sibling } from '../../model/siblings.ts'
 import { decodeSiblings, digestOf } from '../../model/siblings-codec.ts'
+import { asWritten } from '../reading.ts'
 import type { ValueCodec } from './value-codec.ts'
 
 /** One of the concurrent values of a key. */
@@ -49,11 +50,14 @@ export interface Reading {
 
 const nothing: Reading = Object.freeze({ versions: Object.freeze([]), context: undefined })
 
-/** @param nowMs milliseconds since 1970: versions that have expired by then are hidden */
+/**
+ * @param nowMs milliseconds since 1970: versions that have expired by then are hidden
+ * @throws {CorruptRecord} a value that was stored compressed cannot be read
+ */
 export function readingOf(got: Got, nowMs: number): Reading {
   if (got.siblings.length === 0) return nothing
   const siblings = decodeSiblings(got.siblings)
-  const shown = live(siblings, nowMs)
+  const shown = asWritten(live(siblings, nowMs))
   return { versions: shown.length > 1 ? shown.slice().sort(newestFirst) : shown, context: siblings.context }
 }
 

@@ -1,5 +1,6 @@
 import type { StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message, Ref } from '../../bus/bus.ts'
+import type { DirectRead } from './direct-reads.ts'
 import type { Coordinator } from './routes.ts'
 import { Waiting } from './deadline-wheel.ts'
 
@@ -32,6 +33,8 @@ export class Request extends Waiting {
   readonly reject: Reject
   /** Where the present attempt went; undefined while there is none. */
   coordinator: Coordinator | undefined = undefined
+  /** The owners that the client asks itself, while it does. */
+  direct: DirectRead | undefined = undefined
   /** Where another actor is asked. */
   to: Ref | undefined = undefined
   /** The flush that the present attempt left with. */
@@ -53,7 +56,10 @@ export class Request extends Waiting {
     this.reject = takenReject
   }
 
-  /** Another attempt at a write. A coordinator takes what comes under a number that it has seen for the same message, come twice. */
+  /**
+   * Another attempt at a write: a coordinator takes what comes under a number that it has seen for the same message, come twice. Or at a
+   * get whose owners were asked by the client: what they still answer is not for this one.
+   */
   renumber(correlation: number): void {
     const request = this.message as StoreRequest
     this.correlation = correlation

@@ -12,6 +12,8 @@ export class Coordinator {
   readonly to: Ref
   /** What the ring says. */
   reachable: boolean
+  /** Also from the ring: it has all its data, and has had it for a while. */
+  isSettled: boolean
   /** 0: in good standing. */
   avoidedUntilMs = 0
   #penaltyMs = penaltyMsMin
@@ -21,6 +23,7 @@ export class Coordinator {
     this.host = host.name
     this.to = Object.freeze({ address: coordinatorAddressOf(host, partition), correlation: 0, incarnation: 0 })
     this.reachable = isReachable(host)
+    this.isSettled = !host.isBack && !host.isReplaced
   }
 
   /** It did not answer: prefer others for a while. Requests that fail together count once. */
@@ -65,7 +68,10 @@ export class Routes {
       for (let thread = 0; thread < host.threads; thread += 1) {
         const fresh = new Coordinator(host, thread)
         const known = before?.coordinator(fresh.thread)
-        if (known !== undefined) known.reachable = fresh.reachable
+        if (known !== undefined) {
+          known.reachable = fresh.reachable
+          known.isSettled = fresh.isSettled
+        }
         this.#coordinators.set(fresh.thread, known ?? fresh)
       }
     }
@@ -97,6 +103,28 @@ export class Routes {
     }
     for (const owner of owners) if (owner !== failed && owner.reachable) return owner
     return this.#anyOther(partition, owners, failed) ?? (failed?.reachable === true ? failed : undefined)
+  }
+
+  /**
+   * Owners to be asked by the client itself, taking turns.
+   * @returns `count` of them; undefined where fewer are in good standing, or one was away not long ago
+   */
+  owners(partition: number, count: number): Coordinator[] | undefined {
+    const owners = this.#byPartition[partition] ?? this.#learn(partition)
+    this.#turn = (this.#turn + 1) & 0xffff
+    const chosen: Coordinator[] = []
+    for (let step = 0; step < owners.length; step += 1) {
+      const owner = owners[(this.#turn + step) % owners.length]!
+      if (!owner.isSettled) return undefined
+      if (chosen.length < count && owner.reachable && owner.avoidedUntilMs === 0) chosen.push(owner)
+    }
+    return chosen.length === count ? chosen : undefined
+  }
+
+  /** One more owner in good standing; undefined: there is none. */
+  anotherOwner(partition: number, asked: readonly Coordinator[]): Coordinator | undefined {
+    const owners = this.#byPartition[partition] ?? this.#learn(partition)
+    return owners.find(owner => owner.reachable && owner.avoidedUntilMs === 0 && !asked.includes(owner))
   }
 
   /** A host that owns nothing of the partition passes the request on. */

@@ -7,6 +7,7 @@ import type {
   Refused,
   Written
 } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { Peeked } from '../../actors/vnode/peek-protocol.ts'
 import type { RingView } from '../../actors/ring/ring-view.ts'
 import {
   addressOf,
@@ -46,6 +47,8 @@ export interface StoreCoreOptions {
   readonly requestsMax?: number | undefined
   /** A host whose coordinators are asked first wherever they own the key: the one that this door runs on. */
   readonly preferredHost?: string | undefined
+  /** Gets ask the owners of a key themselves, rather than a coordinator, where that will do; default false. */
+  readonly asksOwners?: boolean | undefined
 }
 
 export type PutOf = Omit<PutRequest, 'kind' | 'options' | 'hops' | 'replyTo'>
@@ -57,6 +60,8 @@ export interface StoreCoreFigures {
   readonly waiting: number
   readonly requests: number
   readonly retries: number
+  /** Gets that owners answered without a coordinator. */
+  readonly direct: number
   /** Times that a get was asked of another coordinator since one was slow. */
   readonly hedges: number
   readonly timeouts: number
@@ -96,7 +101,8 @@ export class StoreCore implements Receiver {
       clock,
       random: () => options.random(),
       stale: this.#stale,
-      nextCorrelation: () => ++this.#correlation
+      nextCorrelation: () => ++this.#correlation,
+      asksOwners: options.asksOwners === true
     })
     if (options.view !== undefined) this.setView(options.view)
     bus.listen(this)
@@ -205,8 +211,8 @@ export class StoreCore implements Receiver {
   }
 
   figures(): StoreCoreFigures {
-    const { underWay, retries, hedges, timeouts, refused } = this.#attempts
-    return { waiting: underWay.size, requests: this.#correlation, retries, hedges, timeouts, refused }
+    const { direct, underWay, retries, hedges, timeouts, refused } = this.#attempts
+    return { waiting: underWay.size, requests: this.#correlation, retries, direct, hedges, timeouts, refused }
   }
 
   /** End what is under way with `Unavailable`, and close the bus. */
@@ -234,6 +240,9 @@ export class StoreCore implements Receiver {
       case 'written':
         if (request.to === undefined) this.#compareEpoch((message as Got | Written).epoch)
         attempts.answer(request, message)
+        return
+      case 'peeked':
+        attempts.peeked(request, message as Peeked)
         return
       case 'refused':
         if (request.to === undefined) this.#compareEpoch((message as Refused).epoch)

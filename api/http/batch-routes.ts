@@ -8,6 +8,7 @@ import { elementsOf, type JsonMembers, membersOf, requiredText, unknownMember } 
 import { readingOf } from '../reading.ts'
 import { describeBatch } from './bucket-schemas.ts'
 import type { Door } from './door.ts'
+import { noteUnreadable } from './failures.ts'
 import { keyIn, type Operation, operationOf } from './operation.ts'
 import { problemOf, sendFault, statusOf } from './problem.ts'
 import { bodyOf } from './store-routes.ts'
@@ -33,7 +34,7 @@ export function batchRoutes(app: FastifyInstance, door: Door): void {
       if (raw === undefined) return sendFault(reply, fault('bad_request', 'the body has no "operations"'))
       const operations = elementsOf(raw, '"operations"', limits.batchOperationsMax)
       if (isFault(operations)) return sendFault(reply, operations)
-      const results = await Promise.all(operations.map(text => resultOf(door, levels, text)))
+      const results = await Promise.all(operations.map(text => resultOf(door, levels, text, request.url)))
       return reply.header('content-type', 'application/json; charset=utf-8').send(`{"results":[${results.join(',')}]}`)
     }
   )
@@ -63,13 +64,14 @@ function levelsOf(request: FastifyRequest<{ Params: { bucket: string } }>, door:
   return { get, put, delete: del }
 }
 
-async function resultOf(door: Door, levels: Levels, text: string): Promise<string> {
+async function resultOf(door: Door, levels: Levels, text: string, url: string): Promise<string> {
   try {
     const result = await run(door, levels, text)
     return isFault(result) ? faultResult(result) : result
   } catch (error) {
-    if (error instanceof StoreError) return faultResult(error.fault)
-    throw error
+    if (!(error instanceof StoreError)) throw error
+    noteUnreadable(error, url, door.log)
+    return faultResult(error.fault)
   }
 }
 

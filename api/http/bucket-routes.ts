@@ -4,9 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { limits } from '../../model/limits.ts'
 import type { KeysPage } from '../admin-keys.ts'
 import { jsonTextOf } from '../json-text.ts'
-import { valueMembers } from '../json-value.ts'
-import { live, newest } from '../../model/siblings.ts'
-import { decodeSiblings } from '../../model/siblings-codec.ts'
+import { listedMembers } from '../reading.ts'
 import { oneOf, wholeNumber } from '../request-options.ts'
 import type { Fault } from '../../model/fault.ts'
 import type { Door } from './door.ts'
@@ -110,9 +108,8 @@ function keysQueryOf(query: Readonly<Record<string, string | string[]>>): KeysPa
 function shownPair(pair: KeysPage['pairs'][number], { values, encoding }: KeysParameters, nowMs: number): string | undefined {
   const { key } = pair
   if (!values) return shownKey(key, encoding)
-  const versions = live(decodeSiblings(pair.siblings), nowMs)
-  const best = versions.length === 0 ? undefined : newest({ context: { vector: [], cloud: [] }, versions })
-  return best === undefined ? undefined : `{"key":${shownKey(key, encoding)},${valueMembers(best.value, best.contentType)}}`
+  const members = listedMembers(pair.siblings, nowMs)
+  return members === undefined ? undefined : `{"key":${shownKey(key, encoding)},${members}}`
 }
 
 /** A key that is no text is shown as an object, so that it is not taken for another one. */

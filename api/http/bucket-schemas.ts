@@ -15,7 +15,8 @@ const properties = {
     minimum: 0,
     maximum: limits.requestsPerSecondMax,
     description: 'Requests a second at each host; 0: no limit'
-  }
+  },
+  compression: { type: 'string', enum: ['none', 'deflate'], description: 'What is done to values before they are stored' }
 }
 
 /** For the OpenAPI document. */

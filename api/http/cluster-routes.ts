@@ -1,10 +1,15 @@
 import type { FastifyInstance } from 'fastify'
+import type { ChangeOrder } from '../../actors/gossip/gossip-protocol.ts'
 import { isFault } from '../../model/fault.ts'
 import { type KeyEncoding, keyBytesOf } from '../key-text.ts'
 import { oneOf } from '../request-options.ts'
 import { describeCluster } from './cluster-schemas.ts'
 import type { Door } from './door.ts'
 import { sendFault } from './problem.ts'
+
+interface HostNamed {
+  Params: { host: string }
+}
 
 const json = 'application/json; charset=utf-8'
 
@@ -43,6 +48,27 @@ export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door):
       return reply.header('content-type', json).send(JSON.stringify(shown))
     }
   )
+
+  for (const change of ['leave', 'removal'] as const) {
+    const path = `/api/v1/hosts/:host/${change}`
+    const describe = describeCluster[change]
+    const told = async (request: { readonly params: { readonly host: string } }, order: ChangeOrder): Promise<string> => {
+      const { host } = request.params
+      return JSON.stringify(await (change === 'leave' ? admin.leave(host, order) : admin.remove(host, order)))
+    }
+    app.get<HostNamed>(path, { schema: describe.tell }, async (request, reply) =>
+      reply.header('content-type', json).send(await told(request, 'tell'))
+    )
+    app.post<HostNamed>(path, { schema: describe.begin }, async (request, reply) =>
+      reply
+        .code(202)
+        .header('content-type', json)
+        .send(await told(request, 'begin'))
+    )
+    app.delete<HostNamed>(path, { schema: describe.giveUp }, async (request, reply) =>
+      reply.header('content-type', json).send(await told(request, 'give-up'))
+    )
+  }
 
   app.get('/api/v1/work', { schema: describeCluster.work }, async (_request, reply) =>
     reply.header('content-type', json).send(JSON.stringify(await admin.work()))

@@ -5,8 +5,31 @@ const health = ['health']
 const text = { type: 'string' }
 const whole = { type: 'integer' }
 
+const host = { type: 'object', properties: { host: { type: 'string', description: 'Name of the host' } }, required: ['host'] }
+const standing = { host: text, stands: text, waits_for: { type: 'array', items: text } }
+
+function changeOf(begin: string, giveUp: string, tell: string) {
+  const one = (summary: string, status: 200 | 202, name: string) => ({
+    tags: cluster,
+    summary,
+    params: host,
+    response: { [status]: jsonReply(name, standing), 400: problem, 404: problem }
+  })
+  return { begin: one(begin, 202, 'Begun'), giveUp: one(giveUp, 200, 'Given up'), tell: one(tell, 200, 'How it stands') }
+}
+
 /** For the OpenAPI document. */
 export const describeCluster = {
+  leave: changeOf(
+    'Let a host leave: others take over what it has, then its process ends',
+    'Let it stay; possible until it has given up its place on the ring',
+    'How its leaving stands, and what it waits for'
+  ),
+  removal: changeOf(
+    'Have a host removed that is down for good: others take its place; it must not come back',
+    'Let it stay; possible until the ring has moved',
+    'How its removal stands, and what it waits for'
+  ),
   healthz: { tags: health, summary: 'Alive; needs no credentials', response: { 200: jsonReply('Alive', { status: text }) } },
   readyz: {
     tags: health,

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { type Fault, fault } from '../../model/fault.ts'
 import type { Log } from '../../runtime/log.ts'
-import { errorOf, StoreError } from '../client/errors.ts'
+import { CorruptRecord, errorOf, StoreError } from '../client/errors.ts'
 import { problemOf, problemType, sendFault } from './problem.ts'
 import { headerBytesMax, type HttpSettings } from './settings.ts'
 
@@ -16,6 +16,7 @@ export function answerFailures(app: FastifyInstance, settings: HttpSettings, log
       return reply
     }
     const why = error instanceof StoreError ? error.fault : isTooLarge(error) ? bodyFault(request, settings) : faultOf(error)
+    noteUnreadable(error, request.url, log)
     if (why.code === 'internal')
       log.error({ route: request.routeOptions.url, error: error.stack ?? String(error) }, 'a request failed unexpectedly')
     return sendFault(reply, why)
@@ -26,6 +27,12 @@ export function answerFailures(app: FastifyInstance, settings: HttpSettings, log
       fault('not_found', `there is nothing at ${request.method} ${shownPath(request.url)}: see /docs for what there is`)
     )
   )
+}
+
+/** Of a value that this door could not make plain nobody else has told; of a write that was refused its host has. */
+export function noteUnreadable(error: Error, url: string, log: Log): void {
+  if (error instanceof CorruptRecord && error.outcome === undefined)
+    log.error({ path: shownPath(url), error: error.message }, 'a stored value cannot be read')
 }
 
 function isTooLarge(error: FastifyError): boolean {

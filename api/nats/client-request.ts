@@ -1,4 +1,4 @@
-import type { StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { PeekRequest, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message } from '../../bus/bus.ts'
 import { type CausalContext, entriesOf } from '../../model/causal-context.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
@@ -9,22 +9,34 @@ import { consistencyLevels } from '../../model/quorum.ts'
 const ttlSecondsMax = 2 ** 31
 const etagCharactersMax = 64
 const vnodeIdMax = 2 ** 52
+const epochCharactersMax = 64
 
 /**
  * What a client sent as a request, believed in no field: a frame may be laid by anyone's hand.
  * @returns the request, rebuilt of what was checked; a fault where it is none
  */
-export function clientRequestOf(message: Message, pairBytesMax: number): StoreRequest | Fault {
+export function clientRequestOf(message: Message, pairBytesMax: number): StoreRequest | PeekRequest | Fault {
   const given = message as unknown as Readonly<Record<string, unknown>>
   const { kind } = message
-  if (kind !== 'get' && kind !== 'put' && kind !== 'delete')
-    return fault('bad_request', `clients send get, put and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
-  if (given['hops'] !== 0) return fault('bad_request', 'a client passes nothing on: hops is 0')
+  if (kind !== 'get' && kind !== 'put' && kind !== 'delete' && kind !== 'peek')
+    return fault('bad_request', `clients send get, peek, put and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
+  if (kind !== 'peek' && given['hops'] !== 0) return fault('bad_request', 'a client passes nothing on: hops is 0')
   const key = checkedKey(given['key'])
   if (isFault(key)) return key
   const { options } = given
   if (!areOptions(options)) return fault('bad_request', 'the options of the request are malformed')
   const replyTo = message.replyTo as never
+  if (kind === 'peek') {
+    const { slot, isDigest, epoch } = given
+    if (
+      !isWhole(slot, limits.replicasMax) ||
+      typeof isDigest !== 'boolean' ||
+      typeof epoch !== 'string' ||
+      epoch.length > epochCharactersMax
+    )
+      return fault('bad_request', 'slot is a small number, isDigest true or false, epoch that of a ring')
+    return { kind, key, options, slot, isDigest, epoch, replyTo }
+  }
   if (kind === 'get') return { kind, key, options, hops: 0, replyTo }
   const { context, ifMatch } = given
   if (context !== undefined && !isContext(context))

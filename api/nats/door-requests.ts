@@ -3,7 +3,7 @@ import type { RingView } from '../../actors/ring/ring-view.ts'
 import { hostOf, type Ref, type ThreadAddress, threadOf, type UndeliveredReason } from '../../bus/bus.ts'
 import { parseKvSubject } from '../../bus/subject.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
-import { partitionOf, positionOf } from '../../model/key.ts'
+import { keyBytesOf, partitionOf, positionOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
 import type { Incoming } from './connection.ts'
 import { faultReply, gotReply, type KvReply, writtenReply } from './kv-reply.ts'
@@ -102,7 +102,14 @@ export function replied(state: State, message: StoreReply, context: DoorContext)
   if (message.kind === 'refused') return end(state, correlation, pending, message.fault, context)
   const reply =
     message.kind === 'got' ? gotReply(message, pending.request.wantsSiblings, context.wallMs()) : writtenReply(message)
-  if (isFault(reply)) return end(state, correlation, pending, reply, context)
+  if (isFault(reply)) {
+    if (reply.code === 'corrupt_record')
+      context.log.error(
+        { key: keyBytesOf(pending.request.action.key).toString('base64url'), error: reply.detail },
+        'a stored value cannot be read'
+      )
+    return end(state, correlation, pending, reply, context)
+  }
   state.pending.delete(correlation)
   pending.endpoint.count(context.now() - pending.startedMs, '')
   publish(state, pending.reply, reply, context)

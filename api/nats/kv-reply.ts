@@ -4,7 +4,8 @@ import { encodeContext } from '../../model/causal-context.ts'
 import { type Fault, fault, faultStatus } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import { bytesType, jsonType, valueMembers } from '../json-value.ts'
-import { readingOf } from '../reading.ts'
+import { CorruptRecord } from '../client/errors.ts'
+import { type Reading, readingOf } from '../reading.ts'
 import { headerText } from './connection.ts'
 
 /** What goes back to whoever asked. */
@@ -20,8 +21,17 @@ const headerBytesMax = 64 * 1024
 
 const notFound = fault('not_found', 'there is no value under this key')
 
+/** @returns a fault where the value cannot be read, or is too much for one message */
 export function gotReply(got: Got, wantsSiblings: boolean, nowMs: number): KvReply | Fault {
-  const { versions, context, etag } = readingOf(got, nowMs)
+  try {
+    return readReply(got, readingOf(got, nowMs), wantsSiblings)
+  } catch (error) {
+    if (error instanceof CorruptRecord) return error.fault
+    throw error
+  }
+}
+
+function readReply(got: Got, { versions, context, etag }: Reading, wantsSiblings: boolean): KvReply | Fault {
   const newest = versions[0]
   const head = newest === undefined ? faultHeaders(notFound) : headers()
   if (context !== undefined) head.set('Carillon-Context', context)

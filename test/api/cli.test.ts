@@ -50,7 +50,7 @@ t.test('a command line that is wrong → a sentence with what is near or allowed
     [['bucket', 'drop', 'b'], /unknown command 'drop'/],
     [['bench', '--op', 'put,post'], /Allowed are put, get, mixed/],
     [['bench', '--in-flight', '1,0'], /whole numbers from 1 to 16384/],
-    [['bench', '--zipf', '1'], /a number from 0 to 0.999/],
+    [['bench', '--zipf', '4'], /a number from 0 to 3/],
     [['dev', '--hosts', '17'], /whole number from 1 to 16/],
     [['dev', '--base-port', '65000'], /whole number from 1 to 64769/]
   ]

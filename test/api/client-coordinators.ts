@@ -53,6 +53,7 @@ export function ringOf(
       isDirect: true,
       standing: 'up',
       isReplaced: false,
+      isRemoving: false,
       seen: '00000001',
       arrived: ''
     })),
@@ -60,7 +61,7 @@ export function ringOf(
       hosts.slice(0, 3).map((_, index) => (partition + index) % Math.min(3, hosts.length))
     ),
     future: [],
-    joining: '',
+    moving: 0,
     ...change
   }
 }

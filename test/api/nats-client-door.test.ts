@@ -236,11 +236,18 @@ t.test('I28: a message laid by any hand, with any fields → a request whose eve
     t.match(checked({ ...put, ...fields }), { code: 'bad_request' })
   }
   t.same(checked({ ...put, more: 'fields', __proto__: null }), { ...put, replyTo })
+  const peek = { kind: 'peek', key: put.key, options: put.options, slot: 1, isDigest: true, epoch: '00000001' }
+  t.same(checked({ ...peek, hops: 3 }), { ...peek, replyTo })
+  for (const fields of [{ slot: -1 }, { slot: 1.5 }, { slot: 99 }, { isDigest: 1 }, { epoch: 7 }, { epoch: 'e'.repeat(65) }]) {
+    t.match(checked({ ...peek, ...fields }), { code: 'bad_request' })
+  }
   const names = fc.constantFrom('key', 'options', 'value', 'context', 'mode', 'ttlSeconds', 'hops', 'ifMatch', 'contentType')
   fc.assert(
-    fc.property(fc.constantFrom('get', 'put', 'delete', 'ring'), fc.dictionary(names, fc.anything()), (kind, fields) => {
+    fc.property(fc.constantFrom('get', 'peek', 'put', 'delete', 'ring'), fc.dictionary(names, fc.anything()), (kind, fields) => {
       const request = checked({ ...put, ...fields, kind })
-      return isFault(request) || (request.hops === 0 && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
+      return (
+        isFault(request) || ((request.kind === 'peek' || request.hops === 0) && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
+      )
     }),
     { numRuns: 1000 }
   )

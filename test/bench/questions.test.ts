@@ -7,8 +7,10 @@ import { root } from '../project/checkout.ts'
 /** Benches of one process without servers, with what makes them short. */
 const short: Readonly<Record<string, readonly string[]>> = {
   'batch.js': [],
+  'compression.js': ['--records', '40', '--kinds', '2'],
   'envelope.js': [],
   'hot-cache.js': ['--keys', '500'],
+  'hot-keys.js': ['--keys', '500'],
   'mailbox.js': [],
   'merkle.js': ['--keys', '300'],
   'repair.js': ['--keys', '100'],
@@ -22,7 +24,23 @@ const short: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Those that take servers, disks, or time. */
-const long = ['bus.js', 'membership.js', 'storage.js', 'runtime/tell-hosts.js', 'runtime/tell-threads.js']
+const long = [
+  'bus.js',
+  'membership.js',
+  'scaling.js',
+  'storage.js',
+  'runtime/tell-hosts.js',
+  'runtime/tell-threads.js',
+  'targets.js',
+  'targets/cost.js',
+  'targets/growth.js',
+  'targets/idle.js',
+  'targets/join.js',
+  'targets/latency.js',
+  'targets/prototype.js',
+  'targets/repair.js',
+  'targets/runtime.js'
+]
 
 interface Answer {
   readonly question: string

@@ -3,6 +3,7 @@ import t from 'tap'
 import { kvDoorContract } from '../api/kv-door-contract.ts'
 import { badInput } from './door-bad-input.ts'
 import { bucketProperties } from './door-buckets.ts'
+import { compressedBucket } from './door-compression.ts'
 import { events } from './door-events.ts'
 import { httpContract } from './door-http-contract.ts'
 import { doorRig } from './door-rig.ts'
@@ -20,5 +21,6 @@ t.test('a cluster of three hosts: what its doors promise holds at every one of t
   await shapes(t, rig)
   await events(t, rig)
   await bucketProperties(t, rig)
+  await compressedBucket(t, rig)
   await badInput(t, rig)
 })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { aboutOf, briefOf, memberOf, MemberList } from '../../model/member-list.ts'
-import { arrivalOf, hostStates, type Member, successorOf, type Standing, withState } from '../../model/membership.ts'
+import { hostStates, type Member, standings, successorOf, withState } from '../../model/membership.ts'
+import { arrivalOf } from '../../model/ring-change.ts'
 
 const epoch = fc.constantFrom('', '00000001', 'deadbeef')
 const member: fc.Arbitrary<Member> = fc.record({
@@ -9,7 +10,7 @@ const member: fc.Arbitrary<Member> = fc.record({
   uid: fc.integer({ min: 1, max: 5 }),
   incarnation: fc.integer({ min: 1, max: 3 }),
   state: fc.constantFrom(...hostStates),
-  standing: fc.constantFrom<Standing[]>('joining', 'up', 'leaving'),
+  standing: fc.constantFrom(...standings),
   dc: fc.constant('dc1'),
   zone: fc.constantFrom('z1', 'z2'),
   weight: fc.integer({ min: 1, max: 2 }),

@@ -3,21 +3,21 @@ import t from 'tap'
 import {
   freeSeat,
   hostStates,
-  membershipEpoch,
   mergeMember,
   mergeMembership,
   ringMembers,
+  standings,
   withState,
-  type Member,
-  type Standing
+  type Member
 } from '../../model/membership.ts'
+import { membershipEpoch } from '../../model/ring-change.ts'
 
 const member: fc.Arbitrary<Member> = fc.record({
   name: fc.constantFrom('a', 'b', 'c'),
   uid: fc.integer({ min: 1, max: 4 }),
   incarnation: fc.integer({ min: 1, max: 3 }),
   state: fc.constantFrom(...hostStates),
-  standing: fc.constantFrom<Standing[]>('joining', 'up', 'leaving'),
+  standing: fc.constantFrom(...standings),
   dc: fc.constant('dc1'),
   zone: fc.constantFrom('z1', 'z2'),
   weight: fc.integer({ min: 1, max: 2 }),

@@ -23,6 +23,8 @@ const time = fc.oneof(
 )
 const contentType = fc.oneof(
   fc.constantFrom('', 'application/json', 'application/octet-stream', 'text/plain; charset=utf-8', 'text/html'),
+  // Of deflated values; and of one that only seems to be twice.
+  fc.constantFrom('\x01', '\x01application/json', '\x01text/html', '\x01\x01text/html'),
   fc.string({ unit: 'grapheme', maxLength: 40 })
 )
 const version = fc.record({

@@ -257,6 +257,7 @@ function ringOf(names: readonly string[]): RingView {
     isBack: false,
     standing: 'up',
     isReplaced: false,
+    isRemoving: false,
     isDirect: true,
     seen: '00000001',
     arrived: ''
@@ -270,6 +271,6 @@ function ringOf(names: readonly string[]): RingView {
     hosts,
     owners: Array.from({ length: partitions }, () => hosts.map((_, index) => index)),
     future: [],
-    joining: ''
+    moving: 0
   }
 }

@@ -29,12 +29,16 @@ t.test('fault plan: faults begin and end between the bounds, in order of their b
 
 t.test('fault plan: a kind that is left out leaves the others as they were', async t => {
   fc.assert(
-    fc.property(seeds, fc.subarray(faultKinds.filter(kind => !['wipe', 'restore', 'corrupt'].includes(kind))), (seed, kinds) => {
-      t.same(
-        plan(seed, kinds),
-        plan(seed).filter(fault => kinds.includes(fault.kind))
-      )
-    })
+    fc.property(
+      seeds,
+      fc.subarray(faultKinds.filter(kind => !['wipe', 'restore', 'corrupt', 'remove'].includes(kind))),
+      (seed, kinds) => {
+        t.same(
+          plan(seed, kinds),
+          plan(seed).filter(fault => kinds.includes(fault.kind))
+        )
+      }
+    )
   )
 })
 
@@ -43,7 +47,7 @@ t.test('fault plan: one fault at most destroys what was acknowledged; and every 
   for (let seed = 0; seed < 200; seed++) {
     const faults = plan(seed)
     for (const { kind } of faults) met.add(kind)
-    t.ok(faults.filter(({ kind }) => kind === 'wipe' || kind === 'restore' || kind === 'corrupt').length <= 1)
+    t.ok(faults.filter(({ kind }) => ['wipe', 'restore', 'corrupt', 'remove'].includes(kind)).length <= 1)
   }
   t.same([...met].sort(), [...faultKinds].sort())
 })

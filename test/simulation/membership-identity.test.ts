@@ -1,6 +1,7 @@
 import t from 'tap'
 import { addressOf, type Envelope, threadAddressOf } from '../../bus/bus.ts'
-import { isGone, membershipEpoch } from '../../model/membership.ts'
+import { isGone } from '../../model/membership.ts'
+import { membershipEpoch } from '../../model/ring-change.ts'
 import { MembershipCluster } from '../../simulation/membership-cluster.ts'
 
 const seeds = [1, 2, 3]

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { addressOf, threadAddressOf } from '../../bus/bus.ts'
 import type { LinkWeather } from '../../bus/memory-bus.ts'
-import { membershipEpoch } from '../../model/membership.ts'
+import { membershipEpoch } from '../../model/ring-change.ts'
 import { MembershipCluster, type MembershipOptions, type Opinion } from '../../simulation/membership-cluster.ts'
 
 const seeds = [1, 2, 3]

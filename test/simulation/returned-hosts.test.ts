@@ -19,8 +19,12 @@ t.test(
     clock.run(clock.now() + 20_000)
     cluster.start('h2')
     t.ok(
-      simulation.runUntil(() => back('h1').includes('h2') && back('h3').includes('h2'), 60_000, 500),
-      'who was away is said to be back'
+      simulation.runUntil(() => names.every(name => back(name).includes('h2')), 60_000, 500),
+      'who was away is said to be back, also by itself'
+    )
+    t.ok(
+      simulation.runUntil(() => names.every(name => back(name).length === 0), 700_000, 5_000),
+      'until a while has passed'
     )
     t.same(crashesOf(cluster), [])
   }

@@ -4,7 +4,7 @@ import { isDeleted } from '../../model/siblings.ts'
 import { decodeSiblings } from '../../model/siblings-codec.ts'
 import type { SimulatedCluster } from '../../simulation/simulated-cluster.ts'
 import { servingCluster } from './asking-client.ts'
-import { areEqual, sumOf } from './exchange-cluster.ts'
+import { areEqual, place, recordOf, sumOf } from './exchange-cluster.ts'
 
 const partitions = 8
 const quick = { partitions, isRepairing: true, floors: { roundMs: 1_000, pauseMsMax: 10_000 } }
@@ -172,3 +172,23 @@ t.test('I12: messages of old writes arrive after the key was purged → they are
   t.equal(sumOf(cluster, 'obsolete_records_total'), 3)
   calm(t, cluster)
 })
+
+t.test(
+  'I5, I12: a host keeps a record of a partition that it owns no more → no tombstone of the partition goes before that is given to the owners',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 27, hosts: 4, ...quick, workBehaviours: {} })
+    const key = keyOfText('b', 'k')
+    t.equal(client.put('h1', key, 'old', undefined, { level: 'all' })?.kind, 'written')
+    const stray = cluster.machines.find(({ disk }) => disk.pairs(partitionOf(positionOf(key), partitions))?.has(key) !== true)!
+    place(stray, key, recordOf(7, 1), partitions)
+    t.equal(client.delete('h2', key, { level: 'all' })?.kind, 'written')
+    cluster.clock.run(cluster.clock.now() + 120_000)
+    t.equal(recordsOf(cluster, key), 4, 'three tombstones, and what lies there')
+    place(stray, key, undefined, partitions)
+    t.ok(
+      cluster.simulation.runUntil(() => recordsOf(cluster, key) === 0, 300_000, 1_000),
+      'then it is purged'
+    )
+    calm(t, cluster)
+  }
+)

@@ -61,7 +61,7 @@ function isQuiet({ state, restarts, children }: ActorDescription): boolean {
 
 function actorText(
   { output }: Terminal,
-  { name, kind, thread, state, restarts, mailbox, last_crash: crash }: ActorDescription
+  { name, kind, thread, state, restarts, mailbox, last_crash: crash, summary }: ActorDescription
 ): string {
   const parts = [painted(output, 'cyan', printable(name))]
   if (kind !== name) parts.push(painted(output, 'dim', printable(kind)))
@@ -69,7 +69,16 @@ function actorText(
   parts.push(`mailbox ${mailbox.length}/${mailbox.limit}`, `handled ${mailbox.handled}`)
   if (mailbox.refused > 0) parts.push(painted(output, 'yellow', `refused ${mailbox.refused}`))
   if (restarts > 0) parts.push(painted(output, 'yellow', `restarts ${restarts}`))
+  const hot = hotKeysOf(summary)
+  if (hot.length > 0) parts.push(painted(output, 'yellow', `hot ${hot.join(', ')}`))
   if (crash !== null)
     parts.push(painted(output, 'red', `crashed ${crash.at}: ${printable(crash.error).replaceAll('\n', ' ').slice(0, 160)}`))
   return parts.join('  ')
+}
+
+/** Of a coordinator: keys that are read so often that it shares reads of them, the hottest first. */
+function hotKeysOf(summary: ActorDescription['summary']): string[] {
+  const keys = summary?.hot_keys
+  if (typeof keys !== 'object' || keys === null) return []
+  return Object.entries(keys).map(([key, perSecond]) => `${printable(key)} ${Number(perSecond)}/s`)
 }

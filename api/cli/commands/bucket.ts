@@ -11,7 +11,7 @@ interface Flags extends ConnectionFlags {
 
 /** `bucket get NAME` and `bucket set NAME PROPERTY=VALUE…`. */
 export function define(command: Command, terminal: Terminal): void {
-  command.description('Properties of a bucket: n, r, w, preset, resolver, ttl, durability, rate.')
+  command.description('Properties of a bucket: n, r, w, preset, resolver, ttl, durability, rate, compression.')
   const get = command
     .command('get')
     .summary('print a bucket’s properties')
@@ -29,7 +29,7 @@ export function define(command: Command, terminal: Terminal): void {
     .argument('NAME', 'the bucket', bucketName)
     .argument(
       'PROPERTY=VALUE...',
-      'n, r, w (0: a quorum), preset (read-fast, write-fast, balanced), resolver (siblings, last-write-wins), ttl (seconds), durability (flushed, committed), rate (requests a second at each host, 0: no limit)'
+      'n, r, w (0: a quorum), preset (read-fast, write-fast, balanced), resolver (siblings, last-write-wins), ttl (seconds), durability (flushed, committed), rate (requests a second at each host, 0: no limit), compression (none, deflate)'
     )
   addConnectionOptions(set.addOption(timeoutOption())).action((bucket: string, words: string[], flags: Flags) => {
     const properties = propertiesOf(words)

@@ -6,6 +6,7 @@ import type {
   PutRequest,
   StoreReply
 } from '../../../actors/coordinator/coordinator-protocol.ts'
+import type { BucketTable } from '../../../actors/ring/bucket-table.ts'
 import type { HostView, RingView } from '../../../actors/ring/ring-view.ts'
 import type { StoreResources } from '../../../actors/store-resources.ts'
 import { dataTree } from '../../../actors/tree.ts'
@@ -73,6 +74,8 @@ export class CoordinatorRig {
   readonly disk = new VirtualDisk()
   readonly asked: Asked[] = []
   readonly replies: StoreReply[] = []
+  /** Gets that another host's coordinator is to serve. */
+  readonly passedOn: GetRequest[] = []
   readonly #options: RigOptions
   readonly #system: ActorSystem<StoreResources>
   #revision = 0
@@ -115,10 +118,10 @@ export class CoordinatorRig {
     this.run(20)
   }
 
-  /** Hosts that are not up from now on. */
-  ring(states: Readonly<Record<string, HostState>>): void {
+  /** Hosts that are not up from now on, and in which order the key prefers them. */
+  ring(states: Readonly<Record<string, HostState>>, order: readonly string[] = this.#order): void {
     const hosts = ['h1', 'h2', 'h3', 'h4', 'h5'].filter(name => this.#order.includes(name)).map(name => hostOfName(name, states))
-    const indices = this.#order.map(name => hosts.findIndex(host => host.name === name))
+    const indices = order.map(name => hosts.findIndex(host => host.name === name))
     const view: RingView = {
       cluster: 'rig',
       epoch: '00000001',
@@ -128,9 +131,15 @@ export class CoordinatorRig {
       hosts,
       owners: [indices.slice(0, 3), indices.slice(3), indices.slice(0, 3), indices.slice(0, 3)],
       future: [],
-      joining: ''
+      moving: 0
     }
     this.#system.signal<CoordinatorMessage>(this.#coordinator, { kind: 'ring', view })
+  }
+
+  /** How buckets are set from now on. */
+  buckets(table: BucketTable): void {
+    this.#system.signal<CoordinatorMessage>(this.#coordinator, { kind: 'buckets', table })
+    this.run()
   }
 
   put(options: PutRequest['options'] = {}, more: Partial<PutRequest> = {}): void {
@@ -152,6 +161,15 @@ export class CoordinatorRig {
 
   get(options: GetRequest['options'] = {}): void {
     this.#request({ kind: 'get', key, options: { receipt: true, ...options }, hops: 0, replyTo: this.#client() })
+  }
+
+  /** So many gets at one moment. */
+  gets(count: number, options: GetRequest['options'] = {}, budgetMs = 2_000): void {
+    for (let left = count; left > 0; left--) {
+      const request: GetRequest = { kind: 'get', key, options, hops: 0, replyTo: this.#client() }
+      this.#system.send(this.#coordinator, request, budgetMs)
+    }
+    this.run()
   }
 
   run(ms = 5): void {
@@ -191,6 +209,19 @@ export class CoordinatorRig {
     return message
   }
 
+  /** To all that is asked now, in one turn. @returns how many questions that were */
+  answerAll(reply: VnodeReply): number {
+    const asked = this.asked.splice(0)
+    for (const { message } of asked) this.#system.send((message as { readonly replyTo: Ref<VnodeReply> }).replyTo, reply)
+    this.run()
+    return asked.length
+  }
+
+  /** A question that was taken with `next`. */
+  answerLate({ message }: Asked, reply: VnodeReply): void {
+    this.#reply(message, reply)
+  }
+
   stores(host: string): VnodeMessage {
     return this.answer(host, { kind: 'stored', durability: 'flushed' })
   }
@@ -223,9 +254,14 @@ export class CoordinatorRig {
 
   /** Requests under way. */
   get underWay(): unknown {
+    return this.summary.requests
+  }
+
+  /** What the coordinator says of itself. */
+  get summary(): Readonly<Record<string, unknown>> {
     const find = (node: { name: string; summary?: unknown; children: readonly any[] }): any =>
       node.name === 'coordinator' ? node.summary : node.children.map(find).find(found => found !== undefined)
-    return find(this.#system.describe()).requests
+    return find(this.#system.describe())
   }
 
   get crashes(): readonly string[] {
@@ -257,6 +293,7 @@ export class CoordinatorRig {
   #take({ to, message, budgetMs }: Envelope): void {
     const host = hostOf(to.address)
     if (host === 'client') this.replies.push(message as StoreReply)
+    else if (message.kind === 'get') this.passedOn.push(message as GetRequest)
     else if (actorOf(to.address).startsWith('vnode-')) this.asked.push({ host, message: message as VnodeMessage, budgetMs })
   }
 }
@@ -283,6 +320,7 @@ export function hostOfName(name: string, states: Readonly<Record<string, HostSta
     isDirect: true,
     standing: 'up',
     isReplaced: false,
+    isRemoving: false,
     seen: '',
     arrived: ''
   }

@@ -206,3 +206,64 @@ t.test(
     t.match(ask(), { kind: 'record' })
   }
 )
+
+/** Its causal header is whole, and what follows is not: who looks at its versions throws. */
+const opaque = Buffer.concat([recordBy('h2', 1), Buffer.from([0])])
+
+t.test('all owners agree → their record is passed on as it is, byte for byte, and nobody looks into it', async t => {
+  t.throws(() => decodeSiblings(opaque))
+  // This host has no data yet, so two others are asked for theirs.
+  const rig = new CoordinatorRig({ states: { h1: 'joining' } })
+  rig.get()
+  t.same(rig.open, ['h2 compare', 'h3 compare'])
+  rig.answer('h2', record(opaque))
+  rig.answer('h3', record(opaque))
+  t.same((rig.replies[0] as { siblings: Uint8Array }).siblings, opaque)
+  t.same(rig.open, [])
+  t.same(rig.crashes, [])
+
+  const own = new CoordinatorRig()
+  own.vnode(replyTo => ({
+    kind: 'replicate',
+    key,
+    siblings: recordBy('h2', 1),
+    resolver: 'siblings',
+    durability: 'committed',
+    replyTo
+  }))
+  own.run()
+  own.get()
+  own.answer(askedFirst(own)[0], same)
+  t.same((own.replies[1] as { siblings: Uint8Array }).siblings, recordBy('h2', 1))
+})
+
+t.test(
+  'this host’s replica and the others have failed to agree → the one that lacks something is mended, whoever spoke first',
+  async t => {
+    const rig = new CoordinatorRig({ states: { h1: 'joining' } })
+    rig.get()
+    rig.answer('h2', record(recordBy('h2', 1, 'old')))
+    rig.answer('h3', record(nothing))
+    t.same(values(rig.replies[0]), ['old'])
+    t.same(rig.open, ['h3 replicate'])
+  }
+)
+
+t.test(
+  'a replica is frozen and every third read has to ask another one → that is still asked soon, and not ever later',
+  async t => {
+    const rig = new CoordinatorRig({ hedgeMs: 40 })
+    let waitedMs = 0
+    for (let read = 0; read < 150; read++) {
+      rig.asked.length = 0
+      rig.replies.length = 0
+      rig.get()
+      for (waitedMs = 0; rig.replies.length === 0; waitedMs += 5) {
+        if (rig.asked.some(({ host }) => host === 'h2')) rig.answer('h2', same)
+        else rig.run(5)
+      }
+      if (read < 100) t.ok(waitedMs <= 60, `read ${read} took ${waitedMs} ms`)
+      else t.ok(waitedMs <= 40, `read ${read} took ${waitedMs} ms`)
+    }
+  }
+)

@@ -95,7 +95,7 @@ class HandoffRig {
           [0, 1, 2]
         ],
         future: [],
-        joining: ''
+        moving: 0
       },
       table: {},
       defaults: { n: 3, r: 0, w: 0, resolver: 'siblings', ttl: 0, durability: 'flushed', rate: 0 }

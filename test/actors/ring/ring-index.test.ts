@@ -21,6 +21,7 @@ function hostOf(name: string, state: HostState): HostView {
     isDirect: true,
     standing: 'up',
     isReplaced: false,
+    isRemoving: false,
     seen: '',
     arrived: ''
   }
@@ -39,7 +40,7 @@ function indexOf(states: readonly HostState[]): RingIndex {
     hosts,
     owners: Array.from({ length: 8 }, (_, partition) => around(partition % hosts.length)),
     future: [],
-    joining: ''
+    moving: 0
   }
   return new RingIndex(view, 'a')
 }

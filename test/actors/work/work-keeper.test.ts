@@ -60,6 +60,32 @@ t.test('3 hosts: each hands off to both others; the lower uid of two leads their
   t.same(cluster.crashes, [])
 })
 
+t.test('each host clears what it owns no more some seconds after the ring has moved, and only while all are there', async t => {
+  const { cluster, runs, of } = setting(() => quick, ['clear'])
+  cluster.clock.run(40_000)
+  t.same(
+    workOf(cluster, 'h1').map(({ job, ready }) => [job, ready]),
+    [['clear/h1', true]]
+  )
+  const [first] = of('h1', 'clear/h1')
+  t.ok(first !== undefined && first.startMs > 5_000, 'not at once')
+  cluster.kill('h3', false)
+  cluster.clock.run(60_000)
+  t.same(
+    workOf(cluster, 'h1').map(({ ready }) => ready),
+    [false]
+  )
+  const before = runs.length
+  cluster.clock.run(700_000)
+  t.equal(runs.length, before, 'nothing is begun while a host is away')
+  cluster.start('h3')
+  cluster.clock.run(730_000)
+  for (const host of ['h1', 'h2', 'h3']) {
+    t.equal(of(host, `clear/${host}`).filter(run => run.startMs > 700_000).length, 1, host)
+  }
+  t.same(cluster.crashes, [])
+})
+
 t.test('a host comes back → all others hand off to it within 2 s, and exchange with it within 10 s', async t => {
   const { cluster, runs } = setting(() => quick)
   cluster.clock.run(30_000)

@@ -1,0 +1,138 @@
+import type { Ref } from '../../bus/bus.ts'
+import { type Fault, fault } from '../../model/fault.ts'
+import { isGone, type Member, withStanding, withState } from '../../model/membership.ts'
+import { type Change, changesOf, membershipEpoch, ticketOf } from '../../model/ring-change.ts'
+import { hostsNeeded, movingIn, renewed, unready, unseen, withoutRemoval } from './gossip-changes.ts'
+import type { ChangeReply, GossipMessage } from './gossip-protocol.ts'
+import { setRow, setSelf } from './gossip-rows.ts'
+import { agentOf, type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { publish } from './gossip-view.ts'
+
+type Of<K extends GossipMessage['kind']> = Extract<GossipMessage, { kind: K }>
+
+/** This host shall leave, or stay after all. */
+export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, context: GossipContext): void {
+  const self = selfOf(state, context)
+  if (order === 'give-up' && self.standing === 'leaving') {
+    setSelf(state, withStanding(renewed(self), 'up'), context)
+    publish(state, context)
+  } else if (order === 'begin' && self.standing === 'up') {
+    const why = whyNotLeave(state, self)
+    if (why !== undefined) return refuse(replyTo, why, context)
+    // What it said for a change before must not pass for an arrival of now.
+    const leaving: Member = { ...self, ticket: ticketOf(state.members.members), arrived: '' }
+    setSelf(state, withStanding(leaving, 'leaving'), context)
+    publish(state, context)
+    context.log.info({ uid: self.uid }, 'this host begins to leave')
+  } else if (order === 'give-up' && self.standing === 'drained') {
+    return refuse(replyTo, fault('bad_request', `${self.name} has given up its place on the ring: it cannot stay`), context)
+  } else if (order === 'begin' && self.standing === 'joining') {
+    return refuse(replyTo, fault('bad_request', `${self.name} joins: let it end that first`), context)
+  }
+  tell(state, self.uid, replyTo, context)
+}
+
+function whyNotLeave(state: GossipState, self: Member): Fault | undefined {
+  if (state.cluster === undefined || !state.isSettled)
+    return fault('unavailable', `${self.name} does not know the others yet: try again`)
+  if (self.removing !== undefined)
+    return fault('bad_request', `${self.name} sees the removal of a host through: wait for that first`)
+  return tooFew(state, self)
+}
+
+/** A host that is down for good shall be removed, or stay after all. */
+export function takeRemove(state: GossipState, message: Of<'remove'>, context: GossipContext): void {
+  const { name, order, replyTo } = message
+  const { members } = state.members
+  const self = selfOf(state, context)
+  const ofName = members.filter(member => member.name === name)
+  const subject = ofName.find(member => !isGone(member.state)) ?? ofName.at(-1)
+  if (subject === undefined || state.cluster === undefined) {
+    const known = members.filter(member => !isGone(member.state)).map(member => member.name)
+    return refuse(replyTo, fault('not_found', `there is no host ${JSON.stringify(name)}: there are ${known.join(', ')}`), context)
+  }
+  const other = changesOf(members).find(change => change.kind === 'remove' && change.subject === subject && change.by !== self)
+  if (other !== undefined && other.by.state !== 'down')
+    return context.signal<GossipMessage>(agentOf(other.by.name) as Ref<GossipMessage>, message)
+  const isOwn = self.removing === subject.uid && !isGone(subject.state)
+  if (order === 'give-up') {
+    if (isOwn) {
+      setSelf(state, withoutRemoval(self), context)
+      publish(state, context)
+    }
+  } else if (order === 'begin' && !isOwn && !isGone(subject.state)) {
+    const why = whyNotRemove(state, self, subject)
+    if (why !== undefined) return refuse(replyTo, why, context)
+    // One that owns nothing is gone at once.
+    if (subject.standing === 'joining' || subject.standing === 'drained')
+      setRow(state, withState(subject, 'removed'), undefined, context)
+    else {
+      setSelf(state, { ...self, ticket: ticketOf(members), removing: subject.uid, arrived: '' }, context)
+      context.log.warn({ member: subject.name, uid: subject.uid }, 'a host is declared dead, and will be removed')
+    }
+    publish(state, context)
+  }
+  tell(state, subject.uid, replyTo, context)
+}
+
+function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault | undefined {
+  if (subject.state !== 'down') {
+    const detail = `${subject.name} is ${subject.state}: only a host that is down is removed; one that lives leaves`
+    return fault('bad_request', detail)
+  }
+  if (subject.standing === 'joining' || subject.standing === 'drained') return undefined
+  if (state.members.members.some(other => other.name === subject.name && other !== subject && other.standing === 'joining'))
+    return fault('bad_request', `another host comes to take the place of ${subject.name}: it is removed then`)
+  if (self.standing !== 'up' || self.removing !== undefined)
+    return fault('bad_request', `${self.name} is busy with another change of the ring: ask another host`)
+  return tooFew(state, subject)
+}
+
+/** There must stay as many hosts as any bucket asks for replicas. */
+function tooFew(state: GossipState, subject: Member): Fault | undefined {
+  const { members } = state.members
+  const going = new Set(changesOf(members).flatMap(change => (change.kind === 'join' ? [] : change.subject.uid)))
+  const left = members.filter(
+    ({ uid, standing, state }) => !isGone(state) && standing === 'up' && uid !== subject.uid && !going.has(uid)
+  )
+  const needed = hostsNeeded(state)
+  if (left.length >= needed) return undefined
+  const detail = `without ${subject.name} ${left.length} hosts would stay, and buckets ask for ${needed} replicas: let another host join first`
+  return fault('bad_request', detail, { limit: needed, size: left.length })
+}
+
+function tell(state: GossipState, uid: number, replyTo: Ref<ChangeReply>, context: GossipContext): void {
+  const { members } = state.members
+  const member = state.members.get(uid)!
+  const own = changesOf(members).find(({ kind, subject }) => kind !== 'join' && subject.uid === uid)
+  const stands = isGone(member.state) ? member.state : own?.kind === 'remove' ? 'removing' : member.standing
+  context.send(replyTo, { kind: 'change-told', host: member.name, stands, waitsFor: waitsFor(state, member, own) })
+}
+
+/** In sentences, so that an operator knows what to do. */
+function waitsFor(state: GossipState, member: Member, own: Change | undefined): readonly string[] {
+  const { members } = state.members
+  if (own !== undefined) {
+    const moving = movingIn(state)
+    if (moving?.subject.uid !== member.uid) {
+      const first = moving ?? changesOf(members)[0]
+      return first === undefined
+        ? []
+        : [`${first.subject.name} comes first, which ${verbs[first.kind]}${first.subject.state === 'down' ? ' and is down' : ''}`]
+    }
+    return unready(own, members).map(({ name, state }) =>
+      state === 'down' || state === 'suspect' ? `${name} is ${state}` : `${name} does not have its new data yet`
+    )
+  }
+  if (member.standing !== 'drained' || isGone(member.state)) return []
+  const late = unseen(members, membershipEpoch(members)).map(({ name, state }) =>
+    state === 'down' || state === 'suspect' ? `${name} is ${state}` : `${name} does not go by the new ring yet`
+  )
+  return late.length > 0 || state.drain.hints === 0 ? late : [`${state.drain.hints} hints that ${member.name} keeps for others`]
+}
+
+const verbs = { join: 'joins', leave: 'leaves', remove: 'is being removed' } as const
+
+function refuse(replyTo: Ref<ChangeReply>, why: Fault, context: GossipContext): void {
+  context.send(replyTo, { kind: 'refused', fault: why, epoch: '' })
+}
