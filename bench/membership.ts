@@ -1,8 +1,9 @@
 /*
  * How soon is a dead host noticed, how often a live one by mistake, and what does it cost? The gossip agents of whole clusters on
  * virtual time; bytes are those that the bus would send.
- *   node build/bench/membership.js [--hosts 10,100,1000] [--seconds 60] [--seed 1] [--quick] [--json]
- * --quick: one death, no partition, no restart of all; for large clusters
+ *   node build/bench/membership.js [--hosts 10,100,1000] [--seconds 60] [--seed 1] [--parts deaths,heal,restart,losses] [--losses 0.01,0.05,0.1]
+ *     [--quick] [--json]
+ * --parts: what to measure; each by itself for large clusters. --quick: one death
  */
 import { MembershipCluster } from '../simulation/membership-cluster.ts'
 
@@ -17,7 +18,8 @@ const seed = Number(option('seed', '1'))
 const isQuick = process.argv.includes('--quick')
 const asJson = process.argv.includes('--json')
 const victims = isQuick ? 1 : 5
-const losses = [0.01, 0.05, 0.1]
+const parts: ReadonlySet<string> = new Set(option('parts', isQuick ? 'deaths,losses' : 'deaths,heal,restart,losses').split(','))
+const losses = parts.has('losses') ? option('losses', '0.01,0.05,0.1').split(',').map(Number) : []
 const weather = { delayMinMs: 0.2, delayMaxMs: 5, reordering: 0.1 }
 
 interface Row {
@@ -110,12 +112,12 @@ function measure(hosts: number): Row {
   const before = bytesOut(cluster)
   cluster.run(seconds * 1_000)
   const rates = bytesOut(cluster).map((bytes, index) => (bytes - (before[index] as number)) / seconds)
-  const deaths = Array.from({ length: victims }, (_, index) => death(cluster, `h${index + 2}`))
+  const deaths = Array.from({ length: parts.has('deaths') ? victims : 0 }, (_, index) => death(cluster, `h${index + 2}`))
   const mean = (of: (one: Death) => number): number => deaths.reduce((sum, one) => sum + of(one), 0) / deaths.length
-  const healS = isQuick ? Number.NaN : healing(cluster, hosts)
+  const healS = parts.has('heal') ? healing(cluster, hosts) : Number.NaN
   return {
     hosts,
-    restartS: isQuick ? Number.NaN : restart(cluster),
+    restartS: parts.has('restart') ? restart(cluster) : Number.NaN,
     bytesPerHostS: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
     bytesWorstHostS: Math.max(...rates),
     firstS: mean(one => one.firstS),

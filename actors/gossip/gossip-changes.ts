@@ -79,8 +79,9 @@ function takeBack(state: GossipState, context: GossipContext): void {
 }
 
 /**
- * Where something comes before what was under way already, nobody must hold to promises that were made for it: it is begun anew, with a
- * later ticket. So it is after a start: what this host knows of the others may be long over.
+ * Where something comes before what was under way already, nobody must hold to promises that were made for it, this host no more than the
+ * others: it is begun anew, with a later ticket. Else each would wait for the other for ever: it for a host that lost its disk, that host's new
+ * self for its turn. So it is after a start: what this host knows of the others may be long over.
  */
 function takeTurn(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
@@ -88,7 +89,7 @@ function takeTurn(state: GossipState, context: GossipContext): void {
   const hasStarted = state.ledTicket < 0
   if (hasStarted) state.ledTicket = 0
   if (own === undefined) return
-  if (!hasStarted && movingIn(state)?.subject === own.subject) {
+  if (!hasStarted && movingNow(state.members.members)?.subject === own.subject) {
     state.ledTicket = own.ticket
   } else if (hasStarted || state.ledTicket === own.ticket) {
     state.ledTicket = 0
