@@ -29,6 +29,8 @@ export type ExchangeMessage =
       readonly kind: 'compare-roots'
       /** Of the ring, and `classesHash`: both hosts have to mean the same partitions and classes. */
       readonly epoch: string
+      /** For which ring to be it takes partitions over, see `arrivalOf`: those are compared. undefined: what both own now. */
+      readonly arrival?: string | undefined
       readonly classes: number
       readonly host: string
       /** `RootList.digest` of all shared trees. */

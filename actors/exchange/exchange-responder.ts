@@ -1,6 +1,7 @@
 import { addressOf, type Ref } from '../../bus/bus.ts'
 import { fault, type Fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
+import { arrivalOf } from '../../model/ring-change.ts'
 import { digestOfRoots, encodeRoots } from '../../model/root-list.ts'
 import { decodeWords } from '../../model/tree-codec.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
@@ -8,7 +9,7 @@ import type { Counter } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { ExchangeMessage, ExchangeReply, NodesAsk } from './exchange-protocol.ts'
 import { mergeAsks, mergedOf, recordsOf } from './exchange-records.ts'
-import { rootAsks, rootsOf, sharesOf } from './exchange-shares.ts'
+import { gainedShares, rootAsks, rootsOf, sharesOf } from './exchange-shares.ts'
 import { classesHash, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
@@ -122,7 +123,7 @@ function compareRoots(
   state: ResponderState,
   view: RingView,
   self: HostView,
-  { epoch, classes: theirs, host, digest }: Asked<'compare-roots'>,
+  { epoch, arrival, classes: theirs, host, digest }: Asked<'compare-roots'>,
   reply: Reply,
   context: ResponderContext
 ): void {
@@ -132,7 +133,11 @@ function compareRoots(
     const detail = `${host} asks by another ring (${epoch}, here ${view.epoch}) or other buckets: again when news has spread`
     return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
   }
-  const shares = sharesOf(view, classes, self, peer)
+  if (arrival !== undefined && arrival !== arrivalOf(view.epoch, view.moving)) {
+    const detail = `${host} takes partitions over for another ring (${arrival}): again when news has spread`
+    return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
+  }
+  const shares = arrival === undefined ? sharesOf(view, classes, self, peer) : gainedShares(view, classes, peer, self)
   state.desk.ask(rootAsks(self, shares, classes), { inFlightMax: asksAtOnce, timeoutMs: rootsMs }, context, replies => {
     const roots = rootsOf(shares, replies, classes)
     if (digestOfRoots(roots) === digest) reply({ kind: 'roots-same' })

@@ -6,7 +6,7 @@ import type { ExchangeDesk, ExchangeFigures } from './exchange-desk.ts'
 import { ExchangeMoves } from './exchange-moves.ts'
 import type { NodesAnswer } from './exchange-protocol.ts'
 import { askOf, ExchangeQueue, type Portion } from './exchange-queue.ts'
-import { rootAsks, rootsOf, type Share, sharesOf } from './exchange-shares.ts'
+import { gainedShares, rootAsks, rootsOf, type Share, sharesOf } from './exchange-shares.ts'
 import { classesHash, type KeyClasses, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
 import type { HostView, RingView } from '../ring/ring-view.ts'
@@ -19,6 +19,8 @@ export interface ExchangeParties {
   readonly table: BucketTable
   readonly self: HostView
   readonly peer: HostView
+  /** What this host has taken over from the peer for the ring to be, see `arrivalOf`; undefined: what both own now. */
+  readonly arrival?: string | undefined
 }
 
 interface OpenTree {
@@ -57,6 +59,7 @@ export class ExchangeRun {
   readonly #classes: KeyClasses
   readonly #self: HostView
   readonly #peer: HostView
+  readonly #arrival: string | undefined
   readonly #trees = new Map<string, OpenTree>()
   readonly #toRead = new ExchangeQueue()
   /** Nodes above leaves that are looked at a second time. */
@@ -66,17 +69,19 @@ export class ExchangeRun {
   readonly #streams: { readonly share: Share; readonly isOurs: boolean }[] = []
   #isIncomplete = false
 
-  constructor(desk: ExchangeDesk, { view, table, self, peer }: ExchangeParties) {
+  constructor(desk: ExchangeDesk, { view, table, self, peer, arrival }: ExchangeParties) {
     this.#desk = desk
     this.#view = view
     this.#classes = keyClassesOf(table, view.replicas)
     this.#self = self
     this.#peer = peer
+    this.#arrival = arrival
     this.#moves = new ExchangeMoves(desk, this.figures, { self, peer, table, classes: this.#classes })
   }
 
   begin(): void {
-    const shares = sharesOf(this.#view, this.#classes, this.#self, this.#peer)
+    const sharesWith = this.#arrival === undefined ? sharesOf : gainedShares
+    const shares = sharesWith(this.#view, this.#classes, this.#self, this.#peer)
     this.figures.trees = shares.length
     if (shares.length === 0) return this.#desk.ended(false, undefined)
     const asks = rootAsks(this.#self, shares, this.#classes)
@@ -86,8 +91,9 @@ export class ExchangeRun {
       const classes = classesHash(this.#classes)
       const digest = digestOfRoots(ours)
       const host = this.#self.name
+      const arrival = this.#arrival
       this.#desk.askPeer(
-        replyTo => ({ kind: 'compare-roots', epoch, classes, host, digest, replyTo }),
+        replyTo => ({ kind: 'compare-roots', epoch, arrival, classes, host, digest, replyTo }),
         rootsMs,
         reply => {
           if (reply.kind === 'roots-same') return this.#desk.ended(ours.length < shares.length, undefined)

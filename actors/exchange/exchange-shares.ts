@@ -1,6 +1,7 @@
 import type { Ref } from '../../bus/bus.ts'
 import type { RootEntry } from '../../model/root-list.ts'
 import { classesHash, classesIn, type KeyClasses } from '../vnode/key-classes.ts'
+import { sourcesOf } from '../ring/gained-partitions.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
 import type { HostView, RingView } from '../ring/ring-view.ts'
 import type { VnodeAsk, VnodeReplies } from '../vnode/vnode-desk.ts'
@@ -21,6 +22,18 @@ export function sharesOf(view: RingView, classes: KeyClasses, one: HostView, oth
     for (const n of classesIn(classes)) {
       const owners = preferenceOf(view.owners, partition, n)
       if (owners.includes(a) && owners.includes(b)) shares.push({ partition, n })
+    }
+  }
+  return shares
+}
+
+/** What the one host takes over from the other in the change of the ring that is under way. */
+export function gainedShares(view: RingView, classes: KeyClasses, gainer: HostView, source: HostView): readonly Share[] {
+  const index = view.hosts.indexOf(gainer)
+  const shares: Share[] = []
+  for (let partition = 0; partition < view.partitions; partition++) {
+    for (const n of classesIn(classes)) {
+      if (sourcesOf(view, partition, index, n).includes(source)) shares.push({ partition, n })
     }
   }
   return shares

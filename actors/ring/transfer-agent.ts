@@ -5,11 +5,13 @@ import { arrivalOf } from '../../model/ring-change.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
-import { preferenceOf } from './ring-index.ts'
+import { isLost, sourcesOf } from './gained-partitions.ts'
 import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import type { SystemResources } from '../system-resources.ts'
-import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
+import type { TransferCheckReply } from './transfer-check.ts'
+import { type CheckDue, TransferChecks } from './transfer-checks.ts'
+import type { KnownRecord, VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
 type TransferMessage =
   | VnodeReply
@@ -17,6 +19,8 @@ type TransferMessage =
   | { readonly kind: 'buckets'; readonly table: BucketTable }
   | { readonly kind: 'renew' }
   | { readonly kind: 'retry'; readonly run: number }
+  | TransferCheckReply
+  | CheckDue
 
 type TransferContext = Context<TransferMessage, SystemResources>
 
@@ -35,6 +39,10 @@ interface Run {
   attempt: number
   /** The source has damaged records that do not get mended: its floors say too much. */
   isWithoutFloors: boolean
+  /** Nothing is here behind `after`. */
+  isBlank: boolean
+  /** What is here changed while the page was asked for: it comes with whole records. */
+  hasChanged: boolean
 }
 
 type Page = Extract<VnodeReply, { kind: 'page' }>
@@ -46,6 +54,11 @@ interface TransferState {
   arrival: string
   waiting: Run[]
   readonly active: Map<number, Run>
+  /** Uids of all from whom there is something to fetch. */
+  sources: ReadonlySet<number>
+  readonly checks: TransferChecks<TransferMessage>
+  /** All is here, and is compared with where it comes from. */
+  isChecking: boolean
   nextRun: number
   pairs: number
   hasArrived: boolean
@@ -56,7 +69,9 @@ const pairsPerPage = 128
 const attemptMs = 5_000
 /** So long a damaged record may take to be mended at the source; then it is passed over. */
 const damagedAttemptsMax = 8
-const slots = 2
+/** Correlations of a run: what the source answers, and what the own vnode does when it takes a page, or tells what it has. */
+const slots = 3
+const ownSlot = 2
 
 /**
  * While a host joins or leaves: fetches what this host will own and does not own from those that own it now. Mostly that is the joining
@@ -68,7 +83,19 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
 
   start(_, context) {
     subscribe(undefined, context)
-    return { view: undefined, table: {}, arrival: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
+    return {
+      view: undefined,
+      table: {},
+      arrival: '',
+      waiting: [],
+      active: new Map(),
+      sources: new Set(),
+      checks: new TransferChecks(),
+      isChecking: false,
+      nextRun: 1,
+      pairs: 0,
+      hasArrived: false
+    }
   },
 
   receive(state, message, context) {
@@ -82,12 +109,18 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
       case 'renew':
         // The gossip agent may not have been ready for it.
         if (state.hasArrived && state.view?.moving !== 0) tellArrived(state, context)
+        if (state.isChecking) state.checks.look(state.view, state.table, context)
         return subscribe(state.view, context)
       case 'retry': {
         const run = state.active.get(message.run)
         if (run !== undefined) fetch(state, run, context)
         return
       }
+      case 'check':
+        return state.checks.look(state.view, state.table, context)
+      case 'checking':
+      case 'checked':
+        return checked(state, message, context)
       default: {
         const run = state.active.get(Math.floor(context.correlation / slots))
         if (run !== undefined) replied(state, run, message, context)
@@ -100,7 +133,12 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
     if (run !== undefined) later(run, context)
   },
 
-  summary: state => ({ waiting: state.waiting.length, active: state.active.size, pairs: state.pairs })
+  summary: state => ({
+    waiting: state.waiting.length,
+    active: state.active.size,
+    pairs: state.pairs,
+    unchecked: state.isChecking ? state.checks.left : 0
+  })
 }
 
 function subscribe(view: RingView | undefined, context: TransferContext): void {
@@ -117,7 +155,7 @@ function plan(state: TransferState, context: TransferContext): void {
   // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail. Of one that cannot be
   // reached nobody knows by which ring it writes.
   if (view.hosts.some(host => takesPart(host, view) && host.seen !== view.epoch)) return
-  const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source))
+  const isStuck = !state.hasArrived && [...state.sources].some(source => !view.hosts.some(host => host.uid === source))
   const arrival = arrivalOf(view.epoch, view.moving)
   if (state.arrival === arrival && !isStuck) return
   state.arrival = arrival
@@ -125,8 +163,11 @@ function plan(state: TransferState, context: TransferContext): void {
   state.pairs = 0
   state.waiting = []
   state.active.clear()
+  state.isChecking = false
+  state.checks.drop(context)
   const replicas = replicaCounts(view, state.table)
   for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self, replicas)
+  state.sources = new Set(state.waiting.map(run => run.source))
   proceed(state, context)
 }
 
@@ -136,11 +177,6 @@ function takesPart(host: HostView, view: RingView): boolean {
   return host.standing !== 'joining' || (host.uid === view.moving && isReachable(host))
 }
 
-/** There is nobody to read from. */
-function isLost({ isReplaced, isRemoving }: HostView): boolean {
-  return isReplaced || isRemoving
-}
-
 /** Every N that some bucket has: each gives lists of its own, and so gains of its own. */
 function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> {
   return new Set([view.replicas, ...Object.values(table).flatMap(entry => entry.properties.n ?? [])])
@@ -148,7 +184,7 @@ function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> 
 
 function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
   const sources = new Set<number>()
-  for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
+  for (const n of replicas) for (const { uid } of sourcesOf(view, partition, self, n)) sources.add(uid)
   for (const source of sources) {
     state.waiting.push({
       id: 0,
@@ -158,25 +194,11 @@ function addRuns(state: TransferState, view: RingView, partition: number, self: 
       after: undefined,
       page: undefined,
       attempt: 0,
-      isWithoutFloors: false
+      isWithoutFloors: false,
+      isBlank: false,
+      hasChanged: false
     })
   }
-}
-
-/**
- * Uids of those whose place this host takes, since a quorum of a write may be one of them and one that stays; where one of these has lost
- * its data or is dead for good, all other owners. None of them may be left out because it is away just now: it may have the only copy that is left of a
- * write, and once the ring has moved nobody asks it any more.
- */
-function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly number[] {
-  const present = preferenceOf(view.owners, partition, n)
-  const future = preferenceOf(view.future, partition, n)
-  if (!future.includes(self) || present.includes(self)) return []
-  const hostsOf = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? [])
-  const displaced = hostsOf(present.filter(index => !future.includes(index)))
-  const areSound = displaced.length > 0 && !displaced.some(isLost)
-  const sources = areSound ? displaced : hostsOf(present).filter(host => !isLost(host))
-  return sources.map(host => host.uid)
 }
 
 function proceed(state: TransferState, context: TransferContext): void {
@@ -188,7 +210,23 @@ function proceed(state: TransferState, context: TransferContext): void {
     if (run === undefined) break
     fetch(state, run, context)
   }
-  if (state.active.size > 0 || state.hasArrived) return
+  const { view } = state
+  if (state.active.size > 0 || state.hasArrived || state.isChecking || view === undefined) return
+  if (state.sources.size === 0) return arrive(state, context)
+  state.isChecking = true
+  state.checks.begin([...state.sources], state.arrival, context)
+  state.checks.look(view, state.table, context)
+}
+
+function checked(state: TransferState, message: TransferCheckReply, context: TransferContext): void {
+  if (!state.isChecking || !state.checks.heard(message, context)) return
+  if (message.kind === 'checked') state.pairs += message.pulled
+  if (state.checks.left === 0) arrive(state, context)
+  else state.checks.look(state.view, state.table, context)
+}
+
+function arrive(state: TransferState, context: TransferContext): void {
+  state.isChecking = false
   state.hasArrived = true
   if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
   tellArrived(state, context)
@@ -213,11 +251,25 @@ function fetch(state: TransferState, run: Run, context: TransferContext): void {
   if (run.after === undefined) run.intake = `${context.incarnation}-${run.id}`
   // One that has left the cluster has the plan made anew with the next view.
   if (source !== undefined) {
-    const replyTo = context.replyRef<VnodeReply>(run.id * slots)
-    const scan = { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, replyTo } as const
-    context.send(vnodeOf(source, run.partition), scan, attemptMs)
+    if (run.isBlank || run.hasChanged) askSource(source, run, undefined, context)
+    else askSelf(state, run, context)
   }
   watch(run, context)
+}
+
+/** What is here already, of an earlier try or an earlier ownership, need not come again. */
+function askSelf(state: TransferState, run: Run, context: TransferContext): void {
+  const self = state.view?.hosts.find(host => host.name === context.host)
+  if (self === undefined) return
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots + ownSlot)
+  const scan = { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, digestsOnly: true, replyTo } as const
+  context.send(vnodeOf(self, run.partition), scan, attemptMs)
+}
+
+function askSource(source: HostView, run: Run, known: readonly KnownRecord[] | undefined, context: TransferContext): void {
+  const replyTo = context.replyRef<VnodeReply>(run.id * slots)
+  const scan = { kind: 'scan', after: run.after, pairsMax: pairsPerPage, keysOnly: false, known, replyTo } as const
+  context.send(vnodeOf(source, run.partition), scan, attemptMs)
 }
 
 /** Look again when the attempt should be over. */
@@ -233,23 +285,46 @@ function replied(state: TransferState, run: Run, reply: VnodeReply, context: Tra
   switch (reply.kind) {
     case 'page':
       if (run.page !== undefined) return
+      if (context.correlation % slots === ownSlot) return toldOwn(state, run, reply, context)
       if ((reply.corrupt ?? 0) > 0 && !run.isWithoutFloors) return damaged(run, context)
-      state.pairs += reply.pairs.length
+      count(state, reply, context)
       return take(state, run, reply, context)
     case 'taken':
       if (run.page === undefined) return
       return reply.upTo === run.page.next ? turnPage(state, run, context) : takeRest(state, run, reply.upTo, context)
     case 'intake-lost':
       return again(run, context)
+    case 'intake-changed':
+      run.hasChanged = true
+      return fetch(state, run, context)
     case 'failed':
       return failed(run, reply.fault, context)
     default:
   }
 }
 
+function toldOwn(state: TransferState, run: Run, { pairs, next }: Page, context: TransferContext): void {
+  const source = state.view?.hosts.find(host => host.uid === run.source)
+  if (source === undefined) return
+  // What other hosts write here meanwhile is little: the rest comes whole.
+  run.isBlank = pairs.length === 0 && next === undefined
+  const known = pairs.flatMap(({ key, digest }): KnownRecord[] => (digest === undefined ? [] : [[key, digest]]))
+  askSource(source, run, known.length === 0 ? undefined : known, context)
+}
+
+function count(state: TransferState, { pairs }: Page, { metrics }: TransferContext): void {
+  const whole = pairs.reduce((sum, { siblings }) => (siblings.length > 0 ? sum + 1 : sum), 0)
+  const help =
+    'Records of partitions that this host takes over: those that came (whole), and those that were here already (known)'
+  metrics.counter('transfer_records_total', help, { form: 'whole' }).add(whole)
+  metrics.counter('transfer_records_total', help, { form: 'known' }).add(pairs.length - whole)
+  state.pairs += whole
+}
+
 /** From the first page. */
 function again(run: Run, context: TransferContext): void {
   run.after = undefined
+  run.isBlank = false
   later(run, context)
 }
 
@@ -274,9 +349,9 @@ function take(state: TransferState, run: Run, page: Page, context: TransferConte
   const self = state.view?.hosts.find(host => host.name === context.host)
   if (self === undefined) return
   run.page = page
-  const pairs = page.pairs.map(({ key, siblings }) => {
+  const pairs = page.pairs.map(({ key, siblings, digest }) => {
     const { resolver } = propertiesOf(state.table, bucketOf(key), context.resources.defaults)
-    return { key, siblings, resolver }
+    return { key, siblings, digest, resolver }
   })
   const floors = run.isWithoutFloors ? [] : (page.floors ?? [])
   const replyTo = context.replyRef<VnodeReply>(run.id * slots + 1)
@@ -286,6 +361,7 @@ function take(state: TransferState, run: Run, page: Page, context: TransferConte
 
 function turnPage(state: TransferState, run: Run, context: TransferContext): void {
   run.attempt = 0
+  run.hasChanged = false
   const next = run.page?.next
   if (next !== undefined) {
     run.after = next

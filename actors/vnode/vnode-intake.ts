@@ -2,7 +2,7 @@ import type { Fault } from '../../model/fault.ts'
 import { admitted, keptBeside } from '../../model/floor.ts'
 import { type Key, systemKeysEnd } from '../../model/key.ts'
 import type { Siblings } from '../../model/siblings.ts'
-import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
+import { decodeSiblings, digestOf, encodeSiblings } from '../../model/siblings-codec.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { CorruptRecord } from '../../storage/store.ts'
 import type { StoreResources } from '../store-resources.ts'
@@ -47,15 +47,16 @@ export class VnodeIntake {
     if (current?.isAt(intake, after ?? systemKeysEnd) !== true) return context.send(replyTo, lost)
     if (!current.areKept(message.floors)) return context.send(replyTo, lost)
     const own = this.#ownRecords(after ?? systemKeysEnd, message.upTo, context)
+    const pairs = message.pairs.filter(
+      ({ key }) => (after === undefined || key > after) && (own.upTo === undefined || key <= own.upTo)
+    )
+    if (pairs.some(pair => !isAsKnown(pair, own.records))) return context.send(replyTo, changed)
     const told = (why: Fault | undefined): void => {
       // It was let go meanwhile: what came before may be forgotten again.
       if (this.#floors.intake !== current) context.send(replyTo, lost)
       else this.#settled(message, own.upTo, why, context)
     }
     const page: Page = { writes: new SettledWrites(this.#partition, context.resources.store, told), isTaken: true }
-    const pairs = message.pairs.filter(
-      ({ key }) => (after === undefined || key > after) && (own.upTo === undefined || key <= own.upTo)
-    )
     for (const pair of pairs) {
       this.#merge(pair, own.records.get(pair.key), page, context)
       own.records.delete(pair.key)
@@ -81,7 +82,8 @@ export class VnodeIntake {
   }
 
   #merge(pair: TakenPair, before: Uint8Array | undefined, page: Page, context: VnodeContext): void {
-    const { key, siblings, resolver } = pair
+    const { key, resolver } = pair
+    const siblings = pair.digest === undefined ? pair.siblings : before!
     const theirs = decodeSiblings(siblings)
     const floor = this.#floors.intake?.theirsFor(key)
     const own = before === undefined ? undefined : decodeSiblings(before)
@@ -132,6 +134,14 @@ export class VnodeIntake {
 }
 
 const lost: IntakeReply = Object.freeze({ kind: 'intake-lost' })
+const changed: IntakeReply = Object.freeze({ kind: 'intake-changed' })
+
+/** Whether what was said to be here already is here still. */
+function isAsKnown({ key, digest }: TakenPair, records: ReadonlyMap<Key, Uint8Array>): boolean {
+  if (digest === undefined) return true
+  const record = records.get(key)
+  return record !== undefined && digestOf(record) === digest
+}
 
 function bytesOf(siblings: Siblings | undefined): Uint8Array | undefined {
   return siblings === undefined ? undefined : encodeSiblings(siblings)

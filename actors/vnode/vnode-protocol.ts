@@ -62,6 +62,10 @@ export type VnodeMessage =
       readonly pairsMax: number
       /** Keys alone, or with their siblings. */
       readonly keysOnly: boolean
+      /** With their digests in place of their siblings. */
+      readonly digestsOnly?: boolean | undefined
+      /** What the asker has of these keys: where it is the same here, its digest says so, and its bytes stay. */
+      readonly known?: readonly KnownRecord[] | undefined
       readonly replyTo: Ref<VnodeReply>
     }
   /** For `explain`: what is known of the key here. */
@@ -84,7 +88,8 @@ export type VnodeReply =
   | { readonly kind: 'same' }
   | {
       readonly kind: 'page'
-      readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array }[]
+      /** Where `digest` is given, `siblings` are left out: the asker has them, or wanted digests. */
+      readonly pairs: readonly { readonly key: Key; readonly siblings: Uint8Array; readonly digest?: number | undefined }[]
       readonly next: Key | undefined
       /** Keys of this page whose record is damaged, and not among `pairs`. */
       readonly corrupt?: number | undefined
@@ -152,10 +157,15 @@ export interface HintInspected {
   readonly ageMs: number
 }
 
+/** A record that somebody has, by its `digestOf`. */
+export type KnownRecord = readonly [key: Key, digest: number]
+
 /** One record of a partition that this host takes over. */
 export interface TakenPair {
   readonly key: Key
+  /** Empty where `digest` says that it is what this host has. */
   readonly siblings: Uint8Array
+  readonly digest?: number | undefined
   readonly resolver: Resolver
 }
 
@@ -182,3 +192,5 @@ export type IntakeReply =
   | { readonly kind: 'taken'; readonly upTo: Key | undefined }
   /** The vnode has crashed, lost a write or let the partition go meanwhile, or the owner has: begin with the first page. */
   | { readonly kind: 'intake-lost' }
+  /** What was here when the page was asked for is not any more: the same page once more, with whole records. */
+  | { readonly kind: 'intake-changed' }

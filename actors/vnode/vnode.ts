@@ -259,20 +259,24 @@ function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }
   const pairsMax = Math.min(message.pairsMax, limits.listPageMax)
   const page = context.resources.store.scan(state.partition, message.after ?? systemKeysEnd, pairsMax)
   if (page.corrupt.length > 0) state.repair.foundAll(page.corrupt, context)
-  const pairs: { key: Key; siblings: Uint8Array }[] = []
+  const known = message.known === undefined ? undefined : new Map(message.known)
+  const pairs: { key: Key; siblings: Uint8Array; digest?: number }[] = []
   let { next } = page
   let bytes = 0
   for (const { key, record } of page.pairs) {
-    bytes += key.length + (message.keysOnly ? 0 : record.length)
+    const asked = message.digestsOnly === true || known?.has(key) === true ? digestOf(record) : undefined
+    const digest = message.digestsOnly === true || asked === known?.get(key) ? asked : undefined
+    bytes += key.length + (message.keysOnly || digest !== undefined ? 0 : record.length)
     // One page is one bus message: where records are large, it ends early.
     if (bytes > pageBytesMax && pairs.length > 0) {
       next = pairs.at(-1)?.key
       break
     }
-    if (!message.keysOnly) pairs.push({ key, siblings: record })
+    if (digest !== undefined) pairs.push({ key, siblings: nothing, digest })
+    else if (!message.keysOnly) pairs.push({ key, siblings: record })
     else if (live(decodeSiblings(record), context.wallMs()).length > 0) pairs.push({ key, siblings: nothing })
   }
-  const floors = !message.keysOnly && state.floors.isAny ? state.floors.kept : undefined
+  const floors = !message.keysOnly && message.digestsOnly !== true && state.floors.isAny ? state.floors.kept : undefined
   context.send(message.replyTo, { kind: 'page', pairs, next, corrupt: page.corrupt.length, floors })
 }
 
