@@ -27,6 +27,7 @@ const short: Readonly<Record<string, readonly string[]>> = {
 const long = [
   'bus.js',
   'membership.js',
+  'replication.js',
   'scaling.js',
   'storage.js',
   'runtime/tell-hosts.js',
