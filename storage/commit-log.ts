@@ -78,7 +78,7 @@ export class CommitLog {
     let batch = this.#gathering
     if (batch.entries.length > 0) {
       if (this.#planned.plannedBytes + bytes > this.#options.segmentBytes) batch = this.#nextSegment()
-      else if (batch.end + bytes > this.#options.batchBytesMax) batch = this.#nextBatch()
+      else if (batch.isFull(bytes, this.#options)) batch = this.#nextBatch()
     } else if (
       this.#planned.plannedBytes > segmentHeaderBytes &&
       this.#planned.plannedBytes + bytes > this.#options.segmentBytes
@@ -360,7 +360,7 @@ export class CommitLog {
     for (const pairs of memory.partitions.values()) {
       for (const entry of pairs.values()) {
         const bytes = entryBytes(entry.key, entry.record)
-        const full = this.#gathering.entries.length > 0 && this.#gathering.end + bytes > this.#options.batchBytesMax
+        const full = this.#gathering.entries.length > 0 && this.#gathering.isFull(bytes, this.#options)
         const batch = full ? this.#nextBatch() : this.#gathering
         if (!batch.carries) {
           batch.carries = true

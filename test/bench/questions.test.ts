@@ -29,6 +29,7 @@ const long = [
   'membership.js',
   'scaling.js',
   'storage.js',
+  'write-path.js',
   'runtime/tell-hosts.js',
   'runtime/tell-threads.js',
   'targets.js',
