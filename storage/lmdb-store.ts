@@ -47,6 +47,8 @@ const probeMs = 200
 const sealAfterMsDefault = 1_000
 const lazyFlushMsDefault = 100
 const sparesMaxDefault = 3
+/** The same while nothing is written. */
+const sparesIdle = 1
 /** A record with all its siblings. */
 const recordBytesMax = 48 * 1024 * 1024
 const noCache: HotCacheFigures = Object.freeze({ bytes: 0, pairs: 0, hits: 0, misses: 0 })
@@ -266,5 +268,7 @@ export class LmdbStore implements Store, CommitLogOwner {
     // First the newer view of the table, then the memory: no read in between can miss the pair.
     this.#table.resetReadTxn()
     this.#memory.drop(segment.number)
+    // Nothing was written since. What comes next finds one file to write over, which is quicker than to append; the disk has the others.
+    if (this.#moving === 0 && this.#memory.pairs === 0) this.#log.dropSpares(sparesIdle)
   }
 }
