@@ -1,36 +1,18 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import type { Key } from '../model/key.ts'
-import { LmdbStore, type LmdbStoreOptions } from '../storage/lmdb-store.ts'
+import type { LmdbStore } from '../storage/lmdb-store.ts'
 import type { Durability } from '../storage/store.ts'
-import { connectTableWriter, type TableWriterRequest } from '../storage/table-writer-protocol.ts'
-import { startTableWriter } from '../storage/table-writer.ts'
 import { ask, type Bench } from './question.ts'
 import { putsOfHashIndexedLog, readsOfHashIndexedLog } from './storage/hash-indexed-log.ts'
 import { distinctKeys, keysOf, measurePuts, measureReads, partitionOfNumber, report } from './storage/load.ts'
+import { openStore } from './storage/open-store.ts'
 import { putsOfPlainLmdb } from './storage/plain-lmdb.ts'
 
 /*
  * `node build/bench/storage.js [--seconds 2] [--json]`: one data thread, the table writer in a thread of its own, 256 partitions;
  * CPU is that of all threads. Files lie in the working directory, for the disk under /tmp may be memory.
  */
-
-/** @returns the store, with its table writer in a worker thread, and how to end both */
-async function openStore(
-  directory: string,
-  options?: Partial<LmdbStoreOptions>
-): Promise<{ store: LmdbStore; end: () => Promise<void> }> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { directory } })
-  await new Promise(resolve => worker.once('message', resolve))
-  const store = LmdbStore.open({ directory, thread: 0, generation: 1, tableWriter: connectTableWriter(worker), ...options })
-  const end = async (): Promise<void> => {
-    await store.close()
-    worker.postMessage('close')
-    await new Promise(resolve => worker.once('exit', resolve))
-  }
-  return { store, end }
-}
 
 async function putsOfStore(
   bench: Bench,
@@ -116,18 +98,9 @@ async function benchReads(bench: Bench, seconds: number): Promise<void> {
   }
 }
 
-if (!isMainThread) {
-  const { writer } = await startTableWriter({ directory: (workerData as { directory: string }).directory })
-  parentPort!.on('message', (message: TableWriterRequest | 'close') => {
-    if (message === 'close') void writer.close().then(() => process.exit(0))
-    else writer.handle(message, reply => parentPort!.postMessage(reply))
-  })
-  parentPort!.postMessage('ready')
-} else if (process.argv[1] === new URL(import.meta.url).pathname) {
-  await ask('What do a put and a read cost in storage alone?', async bench => {
-    const seconds = bench.option('seconds', 2)
-    await benchPuts(bench, seconds)
-    await benchReads(bench, seconds)
-    for (const bytes of [100, 1024]) await inDirectory(directory => readsOfHashIndexedLog(bench, directory, bytes, seconds))
-  })
-}
+await ask('What do a put and a read cost in storage alone?', async bench => {
+  const seconds = bench.option('seconds', 2)
+  await benchPuts(bench, seconds)
+  await benchReads(bench, seconds)
+  for (const bytes of [100, 1024]) await inDirectory(directory => readsOfHashIndexedLog(bench, directory, bytes, seconds))
+})

@@ -1,8 +1,8 @@
-import { Value } from '@sinclair/typebox/value'
 import type { Command } from 'commander'
 import { wholeOption } from '../api/cli/options.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
 import { hostSettingsSchema, settings } from './configuration-schema.ts'
+import { allows } from './setting-check.ts'
 
 interface Flags {
   readonly hosts: number
@@ -45,7 +45,7 @@ export function define(command: Command, _terminal: Terminal): void {
 function devToken(environment: Readonly<Record<string, string | undefined>>): string {
   const token = environment['CARILLON_DEV_TOKEN'] ?? ''
   const setting = settings.find(each => each.name === 'token')
-  if (!Value.Check(hostSettingsSchema.properties.token, token)) {
+  if (!allows(hostSettingsSchema.properties.token, token)) {
     throw new CommandFailure(
       `CARILLON_DEV_TOKEN is not one that can be used: allowed is ${setting?.allowed}; or unset it for none`
     )

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { parseDocument } from 'yaml'
+import { createRequire } from 'node:module'
 import { ConfigurationError } from './configuration-error.ts'
 
 /** A configuration file's text and where it was found. */
@@ -11,6 +11,7 @@ export interface ConfigurationFile {
 export const defaultConfigurationPath = 'carillon.yaml'
 const fileBytesMax = 256 * 1024
 const groupDepthMax = 4
+const require = createRequire(import.meta.url)
 
 /**
  * @param path the file that was asked for; undefined: carillon.yaml of the working directory, if there is one
@@ -34,6 +35,8 @@ export function readConfigurationFile(path: string | undefined): ConfigurationFi
  * @throws {ConfigurationError} it is no YAML, or not a map of names
  */
 export function flattenedFile(file: ConfigurationFile): Map<string, unknown> {
+  // Loaded for a file alone: most hosts have flags and variables.
+  const { parseDocument } = require('yaml') as typeof import('yaml')
   const document = parseDocument(file.text, { prettyErrors: true })
   const broken = document.errors[0]
   if (broken !== undefined) throw problem(file.path, `is no YAML: ${broken.message.split('\n')[0]}`)

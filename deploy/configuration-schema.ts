@@ -1,5 +1,6 @@
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import type { Static, TSchema } from '@sinclair/typebox'
 import { limits } from '../model/limits.ts'
+import { Type } from './setting-types.ts'
 
 /**
  * Every setting of a host, once: type, bounds, default and words. File keys, environment names, flags, validation, `config print` and

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { Ajv } from 'ajv'
 import {
   hostSettingsSchema,
   settings,
@@ -12,6 +11,7 @@ import {
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.ts'
 import { flattenedFile, type ConfigurationFile } from './configuration-file.ts'
 import { nearestName } from './configuration-spelling.ts'
+import { allows } from './setting-check.ts'
 
 export type { HostSettings } from './configuration-schema.ts'
 
@@ -154,13 +154,9 @@ function valueOf(setting: Setting, text: string): unknown {
   return /^-?[0-9]+(\.[0-9]+)?$/.test(text.trim()) ? Number(text) : text
 }
 
-const validate = new Ajv({ allErrors: true, strict: false }).compile(hostSettingsSchema)
-
 function problemsOf({ values, sources }: Gathered): ConfigurationProblem[] {
-  validate(values)
-  const bad = new Set((validate.errors ?? []).map(error => error.instancePath.split('/')[1] as SettingName))
   const problems = settings
-    .filter(setting => bad.has(setting.name))
+    .filter(({ name }) => !allows(hostSettingsSchema.properties[name], values[name]))
     .map(setting => refused(setting, values[setting.name], sources[setting.name]!))
   if (problems.length > 0) return problems
 

@@ -7,6 +7,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts'
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
+import type { HostSettings } from './configuration-schema.ts'
 import { serveEpochs } from './epoch-port.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
@@ -27,6 +28,15 @@ const requestHeap = { resourceLimits: { maxYoungGenerationSizeMb: 96 } }
 /** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
 const smallHeap = { resourceLimits: { maxYoungGenerationSizeMb: 6 } }
 
+/** What the threads' programs start with. */
+export interface HostPlace {
+  readonly common: CommonSettings
+  readonly table: HostTable
+  /** Where other hosts, and application clients, reach this one. */
+  readonly route: string
+  readonly nats: string
+}
+
 /**
  * The threads of a host.
  *
@@ -36,34 +46,30 @@ const smallHeap = { resourceLimits: { maxYoungGenerationSizeMb: 6 } }
  *     └─ api                  HTTP
  */
 export class HostThreads {
-  readonly #common: CommonSettings
+  readonly #host: HostSettings
+  /** How many data threads. */
+  readonly #threads: number
   readonly #identity: HostIdentity
-  readonly #table: HostTable
   readonly #group: ThreadGroup
-  readonly #route: string
-  readonly #nats: string
   readonly #log: Log
+  #place: HostPlace | undefined
   httpPort: number
 
   constructor(
-    common: CommonSettings,
+    host: HostSettings,
+    threads: number,
     identity: HostIdentity,
-    table: HostTable,
-    route: string,
-    nats: string,
     log: Log,
     incarnationBase: () => number,
     fail: (error: Error) => void
   ) {
-    this.#common = common
+    this.#host = host
+    this.#threads = threads
     this.#identity = identity
-    this.#table = table
-    this.#route = route
-    this.#nats = nats
     this.#log = log
-    this.httpPort = common.host.httpPort
-    const options: ThreadGroupOptions = { host: common.host.name, clock: systemClock, log, incarnationBase, onGiveUp: fail }
-    const logLevel = common.host.logLevel === 'silent' ? 'error' : common.host.logLevel
+    this.httpPort = host.httpPort
+    const options: ThreadGroupOptions = { host: host.name, clock: systemClock, log, incarnationBase, onGiveUp: fail }
+    const logLevel = host.logLevel === 'silent' ? 'error' : host.logLevel
     const thread = (
       name: string,
       module: string,
@@ -86,7 +92,7 @@ export class HostThreads {
         backoff: { baseMs: 10, maxMs: 250 },
         threads: [
           thread('system', 'system-thread', () => this.#configureSystem(), smallHeap),
-          ...Array.from({ length: common.threads }, (_, index) =>
+          ...Array.from({ length: threads }, (_, index) =>
             thread(`data-${index}`, 'data-thread', () => this.#configureData(index), requestHeap)
           ),
           thread('api', 'api-thread', () => this.#configureApi(), smallHeap)
@@ -96,7 +102,13 @@ export class HostThreads {
     )
   }
 
-  async start(): Promise<void> {
+  /** Let the threads load their modules, side by side, while the host makes what they start with. */
+  prepare(): void {
+    this.#group.prepare()
+  }
+
+  async start(place: HostPlace): Promise<void> {
+    this.#place = place
     await this.#group.start()
     this.httpPort = (await this.#group.thread('api')?.command('port', undefined)) as number
   }
@@ -106,7 +118,7 @@ export class HostThreads {
     await this.#group.thread('api')?.stop()
     const counters = new Map<number, number>()
     await Promise.all(
-      Array.from({ length: this.#common.threads }, async (_, index) => {
+      Array.from({ length: this.#threads }, async (_, index) => {
         const counter = await this.#group
           .thread(`data-${index}`)
           ?.command('close', undefined, closeMsMax)
@@ -127,9 +139,9 @@ export class HostThreads {
     const threads = await this.#group.describe()
     return {
       ...threads,
-      name: this.#common.host.name,
+      name: this.#host.name,
       kind: 'host',
-      children: [...more, this.#table.describe(this.#common.host.name), threads]
+      children: [...more, this.#known.table.describe(this.#host.name), threads]
     }
   }
 
@@ -158,25 +170,32 @@ export class HostThreads {
 
   /** What a data thread that died has left in its log goes to the table before its replacement reads it. */
   async #recover({ name }: ThreadEnd): Promise<void> {
-    if (name.startsWith('data-')) await this.#table.recover(Number(name.slice('data-'.length)))
+    if (name.startsWith('data-')) await this.#known.table.recover(Number(name.slice('data-'.length)))
+  }
+
+  get #known(): HostPlace {
+    if (this.#place === undefined) throw new Error('the threads of the host have not started')
+    return this.#place
   }
 
   #configureSystem(): ThreadConfig {
-    const { host } = this.#common
+    const { common, nats, route } = this.#known
+    const { host } = common
     const config: SystemThreadSettings = {
-      ...this.#common,
+      ...common,
       uid: this.#identity.uid,
-      natsUrl: this.#nats,
+      natsUrl: nats,
       httpUrl: `http://${host.bind.includes(':') ? `[${host.bind}]` : host.bind}:${this.httpPort}`,
-      route: this.#route
+      route
     }
     return { config }
   }
 
   #configureData(index: number): ThreadConfig {
-    const { host } = this.#common
+    const { common, table } = this.#known
+    const { host } = common
     const channel = new MessageChannel()
-    this.#table.connect(channel.port2)
+    table.connect(channel.port2)
     const epochs = new MessageChannel()
     serveEpochs(epochs.port2, `data-${index}`, () => this.#identity.takeEpoch(index), this.#log)
     const store: StoreSettings = {
@@ -188,7 +207,7 @@ export class HostThreads {
       events: true
     }
     const config: DataThreadSettings = {
-      ...this.#common,
+      ...common,
       index,
       generation: this.#identity.generation,
       epoch: this.#identity.takeEpoch(index),
@@ -200,7 +219,7 @@ export class HostThreads {
   }
 
   #configureApi(): ThreadConfig {
-    const config: ApiThreadSettings = { ...this.#common, httpPort: this.httpPort }
+    const config: ApiThreadSettings = { ...this.#known.common, httpPort: this.httpPort }
     return { config }
   }
 }

@@ -152,20 +152,16 @@ export class RunningHost implements Host {
 
   async start(): Promise<void> {
     try {
-      if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
-      this.#table = await HostTable.open(this.#settings.data, this.#log)
-      const common = this.#common()
-      this.#threads = new HostThreads(
-        common,
-        this.#identity,
-        this.#table,
-        this.route,
-        this.nats,
-        this.#log,
-        this.#incarnations,
-        error => this.#fail(error)
+      const threads = new HostThreads(this.#settings, this.#dataThreads, this.#identity, this.#log, this.#incarnations, error =>
+        this.#fail(error)
       )
-      await this.#threads.start()
+      this.#threads = threads
+      threads.prepare()
+      if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
+      const table = await HostTable.open(this.#settings.data, this.#log)
+      this.#table = table
+      const common = this.#common()
+      await threads.start({ common, table, route: this.route, nats: this.nats })
       this.#bus = await threadBus(common, 'main', 'a', this.#log)
       this.#system = new ActorSystem<HostInspection>({
         host: this.name,
@@ -173,7 +169,7 @@ export class RunningHost implements Host {
         clock: systemClock,
         random: systemRandom(),
         bus: this.#bus,
-        resources: this.#inspection(this.#threads),
+        resources: this.#inspection(threads),
         log: this.#log,
         metrics: this.#metrics,
         incarnationBase: this.#incarnations()
@@ -260,8 +256,14 @@ export class RunningHost implements Host {
     return server
   }
 
+  get #dataThreads(): number {
+    const { threads } = this.#settings
+    // One core is left to the broker, the doors and repair.
+    return threads > 0 ? threads : Math.max(1, availableParallelism() - 1)
+  }
+
   #common(): CommonSettings {
-    const { threads, busServers } = this.#settings
+    const { busServers } = this.#settings
     return {
       host: this.#settings,
       natsServers: this.#nats === undefined ? busServers : [this.#nats.url],
@@ -270,8 +272,7 @@ export class RunningHost implements Host {
       version,
       takesFaults: process.env['CARILLON_FAULTS'] === 'on',
       pid: process.pid,
-      // One core is left to the broker, the doors and repair.
-      threads: threads > 0 ? threads : Math.max(1, availableParallelism() - 1)
+      threads: this.#dataThreads
     }
   }
 

@@ -30,6 +30,7 @@ export class ThreadGroup {
   /** Ends pauses before restarts early, when all is to stop. */
   readonly #pauses = new Set<() => void>()
   #state: ActorDescription['state'] = 'stopped'
+  #isPrepared = false
   #last: ActorDescription['last_crash'] = null
 
   constructor(spec: ThreadGroupSpec, options: ThreadGroupOptions) {
@@ -40,6 +41,13 @@ export class ThreadGroup {
       if (this.#threads.has(thread.name)) throw new RangeError(`supervision: ${spec.name}: the name ${thread.name} is taken`)
       this.#threads.set(thread.name, new WorkerHost(thread, options, end => this.#onEnd(end)))
     }
+  }
+
+  /** Let all threads load their modules side by side, before `start` begins their programs in order. `stop` ends them, too. */
+  prepare(): void {
+    if (this.#state !== 'stopped') throw new Error(`the threads of ${this.spec.name} run already`)
+    this.#isPrepared = true
+    for (const thread of this.#threads.values()) thread.prepare()
   }
 
   /** Start the threads in order. @throws where one does not start; those before it are stopped again */
@@ -65,7 +73,7 @@ export class ThreadGroup {
 
   /** Drain and stop all, in reverse order of start. */
   async stop(): Promise<void> {
-    if (this.#state === 'stopped') return
+    if (this.#state === 'stopped' && !this.#isPrepared) return
     this.#state = 'draining'
     await this.#stopAll(true)
   }
@@ -171,6 +179,7 @@ export class ThreadGroup {
     // A replacement that was starting sees the state, and stops.
     await Promise.all(this.#chains.values())
     this.#state = 'stopped'
+    this.#isPrepared = false
   }
 }
 

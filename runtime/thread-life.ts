@@ -17,10 +17,6 @@ export interface ThreadLifeOptions {
   readonly name: string
   /** A module that calls `runThread`. */
   readonly module: URL
-  /** Plain values for the program's `begin`. */
-  readonly config: unknown
-  /** What `config` gives away: ports, say. Sent with it. */
-  readonly transfer: readonly TransferListItem[]
   readonly incarnationBase: number
   readonly resourceLimits: ResourceLimits | undefined
   readonly heartbeatMs: number
@@ -41,7 +37,7 @@ export interface ThreadEvents {
   stuck(error: Error): void
 }
 
-/** One life of one thread, from birth to exit. Every question to it is raced against its end and a time-out. */
+/** One life of one thread, from birth, when it loads its modules, to exit. Every question to it is raced against its end and a time-out. */
 export class ThreadLife {
   readonly #options: ThreadLifeOptions
   readonly #clock: Clock
@@ -100,9 +96,13 @@ export class ThreadLife {
     this.#look()
   }
 
-  /** Begin the program. A failure ends the life as well. */
-  async start(): Promise<void> {
-    const { config, transfer, startMs } = this.#options
+  /**
+   * Begin the program. A failure ends the life as well.
+   * @param config plain values for the program's `begin`
+   * @param transfer what `config` gives away: ports, say; sent with it
+   */
+  async start(config: unknown, transfer: readonly TransferListItem[]): Promise<void> {
+    const { startMs } = this.#options
     const given =
       transfer.length > 0 && typeof config === 'object' && config !== null ? transferring(config, [...transfer]) : config
     try {

@@ -69,6 +69,8 @@ export class WorkerHost {
   readonly #options: WorkerHostOptions
   readonly #ended: (end: ThreadEnd) => void
   #life: ThreadLife | undefined = undefined
+  /** It loads its modules, or has, and waits for its program. */
+  #isPrepared = false
   #lives = 0
   #incarnation = 0
   #restarts = 0
@@ -87,24 +89,37 @@ export class WorkerHost {
     return this.spec.name
   }
 
+  /** Let the thread come to life and load its modules, while whatever its program needs is not there yet. Nobody has to. */
+  prepare(): void {
+    if (this.#life !== undefined) return
+    this.#isPrepared = true
+    this.#life = this.#newLife()
+  }
+
   /** @throws where the program did not start; the thread has ended then */
   async start(): Promise<void> {
-    if (this.#life !== undefined) throw new Error(`the thread ${this.name} runs already`)
+    if (this.#life !== undefined && !this.#isPrepared) throw new Error(`the thread ${this.name} runs already`)
+    this.state = 'starting'
+    const life = (this.#life ??= this.#newLife())
+    this.#isPrepared = false
+    const { config, transfer = [] } = this.spec.configure(this.#lives)
+    await life.start(config, transfer)
+    // It may have died between its answer and now.
+    if (this.#life === life) this.state = 'running'
+  }
+
+  #newLife(): ThreadLife {
     const { spec } = this
     const options = this.#options
-    this.state = 'starting'
     this.#lives += 1
     if (this.#lives > 1) this.#restarts += 1
     const number = this.#lives
     this.#incarnation = options.incarnationBase()
-    const { config, transfer = [] } = spec.configure(number)
-    const life = new ThreadLife(
+    return new ThreadLife(
       options.clock,
       {
         name: spec.name,
         module: spec.module,
-        config,
-        transfer,
         incarnationBase: this.#incarnation,
         resourceLimits: spec.resourceLimits,
         heartbeatMs: spec.heartbeatMs ?? 250,
@@ -122,10 +137,6 @@ export class WorkerHost {
         }
       }
     )
-    this.#life = life
-    await life.start()
-    // It may have died between its answer and now.
-    if (this.#life === life) this.state = 'running'
   }
 
   awaitRestart(): void {
@@ -137,7 +148,9 @@ export class WorkerHost {
     const life = this.#life
     if (life !== undefined) {
       this.state = 'draining'
-      await life.stop(drain ? (this.spec.drainMs ?? 10_000) : 0, this.spec.stopMs ?? 5_000)
+      // One that was only prepared has no work under way.
+      const drainMs = drain && !this.#isPrepared ? (this.spec.drainMs ?? 10_000) : 0
+      await life.stop(drainMs, this.spec.stopMs ?? 5_000)
     }
     this.state = 'stopped'
   }
@@ -195,6 +208,7 @@ export class WorkerHost {
   #onEnd(life: number, error: Error | undefined): void {
     const before = this.state
     this.#life = undefined
+    this.#isPrepared = false
     if (before !== 'draining') this.state = 'stopped'
     if (error !== undefined) {
       this.#last = { at: new Date(this.#options.clock.wallMs()).toISOString(), error: errorText(error), message_kind: null }

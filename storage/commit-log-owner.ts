@@ -9,6 +9,7 @@ export interface CommitLogOptions {
   readonly generation: number
   readonly segmentBytes: number
   readonly batchBytesMax: number
+  readonly batchRecordsMax: number
   /** A segment that holds anything is sealed after this long, however small it is. */
   readonly sealAfterMs: number
   /** Committed data are flushed after this long, though nobody waits for it. */

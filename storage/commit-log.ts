@@ -68,17 +68,13 @@ export class CommitLog {
     )
   }
 
-  get idle(): boolean {
-    return this.#gathering.entries.length === 0 && this.#queue.length === 0 && !this.#busy && this.#unflushed.length === 0
-  }
-
   /** Take the entry into the next batch. It is settled later, never from within. */
   append(entry: Entry): void {
     const bytes = entryBytes(entry.key, entry.record)
     let batch = this.#gathering
     if (batch.entries.length > 0) {
       if (this.#planned.plannedBytes + bytes > this.#options.segmentBytes) batch = this.#nextSegment()
-      else if (batch.end + bytes > this.#options.batchBytesMax) batch = this.#nextBatch()
+      else if (batch.isFull(bytes, this.#options)) batch = this.#nextBatch()
     } else if (
       this.#planned.plannedBytes > segmentHeaderBytes &&
       this.#planned.plannedBytes + bytes > this.#options.segmentBytes
@@ -99,6 +95,11 @@ export class CommitLog {
 
   get spares(): number {
     return this.#spares.length
+  }
+
+  /** Give the disk back what is kept to be written over, but for so many. */
+  dropSpares(keep: number): void {
+    for (const spare of this.#spares.splice(keep)) this.#files.unlink(spare, ignore)
   }
 
   /** Write and flush everything, hand over the last segment, let go of the files. Nothing may be appended any more. */
@@ -140,7 +141,7 @@ export class CommitLog {
     if (this.#closed === undefined || this.#flushing) return
     clearTimeout(this.#lazyFlush)
     clearTimeout(this.#sealTimer)
-    for (const spare of this.#spares.splice(0)) this.#files.unlink(spare, ignore)
+    this.dropSpares(0)
     const done = this.#closed
     this.#closed = undefined
     done()
@@ -360,7 +361,7 @@ export class CommitLog {
     for (const pairs of memory.partitions.values()) {
       for (const entry of pairs.values()) {
         const bytes = entryBytes(entry.key, entry.record)
-        const full = this.#gathering.entries.length > 0 && this.#gathering.end + bytes > this.#options.batchBytesMax
+        const full = this.#gathering.entries.length > 0 && this.#gathering.isFull(bytes, this.#options)
         const batch = full ? this.#nextBatch() : this.#gathering
         if (!batch.carries) {
           batch.carries = true

@@ -16,7 +16,7 @@ import { mergedPage } from './scan-page.ts'
 import type { Completion, Durability, Store, StoreFigures, StorePage } from './store.ts'
 import { CorruptRecord } from './store.ts'
 import type { TableWriterPort } from './table-writer-protocol.ts'
-import { logDirectory, openTableForReading, tableRecord, type Table } from './table.ts'
+import { logDirectory, openTableForReading, tableRecord, type Table, type TableSync } from './table.ts'
 
 export interface LmdbStoreOptions {
   /** The host's data directory: `table/` and `log/` lie in it. */
@@ -28,6 +28,12 @@ export interface LmdbStoreOptions {
   readonly tableWriter: TableWriterPort
   readonly segmentBytes?: number
   readonly batchBytesMax?: number
+  /** Default: as many as fit `batchBytesMax`. */
+  readonly batchRecordsMax?: number
+  /** Log files kept to be written over; more are deleted. */
+  readonly sparesMax?: number
+  /** As the table writer's. */
+  readonly tableSync?: TableSync
   readonly memoryTableBytesMax?: number
   /** For the hot-value cache; default 0: none. */
   readonly hotCacheBytes?: number
@@ -40,8 +46,9 @@ export interface LmdbStoreOptions {
 const probeMs = 200
 const sealAfterMsDefault = 1_000
 const lazyFlushMsDefault = 100
-/** Files kept to be written over; more are deleted. */
-const sparesMax = 3
+const sparesMaxDefault = 3
+/** The same while nothing is written. */
+const sparesIdle = 1
 /** A record with all its siblings. */
 const recordBytesMax = 48 * 1024 * 1024
 const noCache: HotCacheFigures = Object.freeze({ bytes: 0, pairs: 0, hits: 0, misses: 0 })
@@ -62,6 +69,7 @@ export class LmdbStore implements Store, CommitLogOwner {
   readonly #tableWriter: TableWriterPort
   readonly #memoryBytesMax: number
   readonly #logBytesMax: number
+  readonly #sparesMax: number
   /** Segments on their way to the table, and their bytes. */
   #moving = 0
   #movingBytes = 0
@@ -91,7 +99,7 @@ export class LmdbStore implements Store, CommitLogOwner {
       }
       rmSync(join(directory, file), { force: true })
     }
-    return new LmdbStore(options, openTableForReading(options.directory))
+    return new LmdbStore(options, openTableForReading(options.directory, options.tableSync))
   }
 
   private constructor(options: LmdbStoreOptions, table: Table) {
@@ -103,6 +111,7 @@ export class LmdbStore implements Store, CommitLogOwner {
     this.#allocate = cache === undefined ? undefined : bytes => cache.allocate(bytes)
     this.#memoryBytesMax = options.memoryTableBytesMax ?? limits.memoryTableBytesMax
     this.#logBytesMax = this.#memoryBytesMax * logToMemoryMax
+    this.#sparesMax = options.sparesMax ?? sparesMaxDefault
     this.#log = new CommitLog(
       {
         directory: logDirectory(options.directory),
@@ -110,6 +119,7 @@ export class LmdbStore implements Store, CommitLogOwner {
         generation: options.generation,
         segmentBytes: options.segmentBytes ?? limits.logSegmentBytes,
         batchBytesMax: options.batchBytesMax ?? limits.logBatchBytesMax,
+        batchRecordsMax: options.batchRecordsMax ?? Number.POSITIVE_INFINITY,
         sealAfterMs: options.sealAfterMs ?? sealAfterMsDefault,
         lazyFlushMs: options.lazyFlushMs ?? lazyFlushMsDefault,
         files: options.files ?? diskOperations
@@ -238,7 +248,7 @@ export class LmdbStore implements Store, CommitLogOwner {
   }
 
   sealed(segment: SealedSegment): void {
-    const recycle = this.#log.spares + this.#recycling < sparesMax && !this.#closed
+    const recycle = this.#log.spares + this.#recycling < this.#sparesMax && !this.#closed
     if (recycle) this.#recycling++
     this.#moving++
     this.#movingBytes += segment.bytes
@@ -258,5 +268,7 @@ export class LmdbStore implements Store, CommitLogOwner {
     // First the newer view of the table, then the memory: no read in between can miss the pair.
     this.#table.resetReadTxn()
     this.#memory.drop(segment.number)
+    // Nothing was written since. What comes next finds one file to write over, which is quicker than to append; the disk has the others.
+    if (this.#moving === 0 && this.#memory.pairs === 0) this.#log.dropSpares(sparesIdle)
   }
 }

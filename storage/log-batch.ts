@@ -1,4 +1,5 @@
 import type { Fault } from '../model/fault.ts'
+import type { CommitLogOptions } from './commit-log-owner.ts'
 import type { LogFile } from './log-file.ts'
 import { batchHeaderBytes, writeEntry } from './log-segment.ts'
 import type { Entry } from './memory-table.ts'
@@ -20,6 +21,14 @@ export class Batch {
   constructor(segment: LogFile, buffer: Buffer) {
     this.segment = segment
     this.buffer = buffer
+  }
+
+  /** Whether one more entry of so many bytes is too much for it. */
+  isFull(
+    bytes: number,
+    { batchBytesMax, batchRecordsMax }: Pick<CommitLogOptions, 'batchBytesMax' | 'batchRecordsMax'>
+  ): boolean {
+    return this.end + bytes > batchBytesMax || this.entries.length >= batchRecordsMax
   }
 
   /** @param bytes what `entryBytes` says */

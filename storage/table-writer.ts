@@ -8,7 +8,7 @@ import { placeLength, placeStart, readSegment, type SegmentContent } from './seg
 import { storageFault } from './storage-fault.ts'
 import { tableDamage } from './table-check.ts'
 import type { RecoveryReport, TableWriterReply, TableWriterRequest } from './table-writer-protocol.ts'
-import { logDirectory, openTableForWriting, tableDirectory, tablePrefix, type Table } from './table.ts'
+import { logDirectory, openTableForWriting, tableDirectory, tablePrefix, type Table, type TableSync } from './table.ts'
 import { Turn } from './turn.ts'
 
 export interface TableWriterOptions {
@@ -16,6 +16,10 @@ export interface TableWriterOptions {
   readonly directory: string
   /** Pause before a failed attempt is made again. */
   readonly retryMs?: number
+  /** Default 'commit'. The stores of the host are to be opened with the same. */
+  readonly sync?: TableSync
+  /** Bytes handed to LMDB before the next wait for its commit: bounds what one transaction holds in memory. Default 32 MB. */
+  readonly commitBytesMax?: number
 }
 
 export interface TableWriterFigures {
@@ -27,8 +31,7 @@ export interface TableWriterFigures {
 }
 
 const retryMsDefault = 1_000
-/** Bytes handed to LMDB before the next wait for its commit: bounds what one transaction holds in memory. */
-const commitBytesMax = 32 * 1024 * 1024
+const commitBytesMaxDefault = 32 * 1024 * 1024
 
 /** Less free space than this, and a failure is taken for one of a full disk. */
 const fullBelowBytes = 8 * 1024 * 1024
@@ -42,6 +45,8 @@ type Reply = (reply: TableWriterReply) => void
 export class TableWriter {
   readonly #directory: string
   readonly #retryMs: number
+  readonly #sync: TableSync
+  readonly #commitBytesMax: number
   readonly #table: Table
   readonly #fences: Fences
   #tail: Promise<unknown> = Promise.resolve()
@@ -56,12 +61,14 @@ export class TableWriter {
   constructor(options: TableWriterOptions) {
     this.#directory = options.directory
     this.#retryMs = options.retryMs ?? retryMsDefault
+    this.#sync = options.sync ?? 'commit'
+    this.#commitBytesMax = options.commitBytesMax ?? commitBytesMaxDefault
     const damage = tableDamage(options.directory)
     if (damage !== undefined) throw new Error(damage)
     mkdirSync(tableDirectory(options.directory), { recursive: true })
     mkdirSync(logDirectory(options.directory), { recursive: true })
     expectCommitFailures()
-    this.#table = openTableForWriting(options.directory)
+    this.#table = openTableForWriting(options.directory, this.#sync)
     this.#fences = new Fences(this.#table)
   }
 
@@ -182,7 +189,7 @@ export class TableWriter {
         this.#await(this.#write(prefix, key, content.bytes, pairs.get(key)!), commits)
         bytes += placeLength(pairs.get(key)!)
         this.#pairs++
-        if (bytes > commitBytesMax) {
+        if (bytes > this.#commitBytesMax) {
           bytes = 0
           await this.#committed(commits)
         } else if ((this.#pairs & 0x3f) === 0 && turn.isOver) {
@@ -191,6 +198,7 @@ export class TableWriter {
       }
     }
     await this.#committed(commits)
+    await this.#flushed()
     this.#segments++
   }
 
@@ -218,6 +226,18 @@ export class TableWriter {
       const reason: unknown = outcome.reason
       const cause = isCommitFailure(reason) ? await causeOf(reason.commitError) : reason
       throw cause instanceof Error ? cause : new Error(String(cause))
+    }
+  }
+
+  /** All that was committed is on the disk. */
+  async #flushed(): Promise<void> {
+    if (this.#sync === 'overlapping') await this.#table.flushed
+    if (this.#sync !== 'data') return
+    const file = await open(join(tableDirectory(this.#directory), 'data.mdb'), 'r+')
+    try {
+      await file.datasync()
+    } finally {
+      await file.close()
     }
   }
 

@@ -48,27 +48,38 @@ const keyEncoder = {
   }
 }
 
-/** For the one thread that writes. A commit is on the disk before it is acknowledged. */
-export function openTableForWriting(directory: string): Table {
-  return openTable(directory, false)
+/**
+ * When LMDB's pages reach the disk. Whichever it is, the table writer keeps a segment of the log until what it took from it is there; modes
+ * in which a power failure can leave a table that does not open (no sync at all) or a full disk kills the process (writemap) are none of
+ * these.
+ * - `commit`: a commit ends when its pages, and then the page that names them, are on the disk
+ * - `overlapping`: the next commit may begin while the last one is brought to the disk
+ * - `data`: a commit ends when its pages are; the page that names them is flushed once, after the last commit of a segment
+ */
+export type TableSync = 'commit' | 'overlapping' | 'data'
+
+/** For the one thread that writes. */
+export function openTableForWriting(directory: string, sync: TableSync = 'commit'): Table {
+  return openTable(directory, false, sync)
 }
 
 /** For the threads that read. Opened without a write transaction, so that a thread that ends meanwhile leaves no lock. */
-export function openTableForReading(directory: string): Table {
+export function openTableForReading(directory: string, sync: TableSync = 'commit'): Table {
   if (!existsSync(join(tableDirectory(directory), 'data.mdb'))) {
     throw new Error(`there is no table in ${directory}: the table writer must be started before the stores are opened`)
   }
-  return openTable(directory, true)
+  return openTable(directory, true, sync)
 }
 
-function openTable(directory: string, readOnly: boolean): Table {
+function openTable(directory: string, readOnly: boolean, sync: TableSync): Table {
   const options = {
     path: tableDirectory(directory),
     encoding: 'binary' as const,
     keyEncoder,
     readOnly,
     noSubdir: false,
-    overlappingSync: false,
+    overlappingSync: sync === 'overlapping',
+    ...(sync === 'data' ? { noMetaSync: true } : {}),
     mapSize: mapBytes,
     maxReaders: readersMax
   }

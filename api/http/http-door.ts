@@ -1,8 +1,4 @@
-import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import rateLimit from '@fastify/rate-limit'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import { fastify, type FastifyInstance } from 'fastify'
 import { type Log, silentLog } from '../../runtime/log.ts'
 import { type Metrics, silentMetrics } from '../../runtime/metrics.ts'
@@ -15,6 +11,7 @@ import { credentialsMissing, requireToken, tokenCheck } from './authentication.t
 import { batchRoutes } from './batch-routes.ts'
 import { bucketRoutes } from './bucket-routes.ts'
 import { clusterRoutes } from './cluster-routes.ts'
+import { describeApi, schemasUnused } from './description.ts'
 import type { Door, Readiness } from './door.ts'
 import { eventRoutes } from './event-routes.ts'
 import { answerBrokenRequest, answerFailures, faultOf, tooManyOfOneClient } from './failures.ts'
@@ -78,22 +75,20 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     http: serverOptions,
     ...(settings.tls === undefined ? {} : { https: { ...settings.tls, ...serverOptions } }),
     clientErrorHandler: answerBrokenRequest,
+    schemaController: schemasUnused,
     frameworkErrors: (error, request, reply) => {
       // Fastify runs no hooks here, so the credentials are looked at once more.
       sendFault(reply, isAuthorized(request.raw) ? faultOf(error) : credentialsMissing)
     }
   }) as unknown as FastifyInstance
 
-  // Schemas are for the description only: see schema-parts.
-  app.setValidatorCompiler(() => () => true)
-  app.setSerializerCompiler(() => data => JSON.stringify(data))
   takeJson(app)
   answerFailures(app, settings, log)
   measureRequests(app, options.metrics ?? silentMetrics)
   requireToken(app, isAuthorized)
   await protect(app, settings)
-  await describeApi(app, settings, options.version ?? '0')
   const answerOtherMethods = methodsOf(app)
+  describeApi(app, settings, options.version ?? '0')
 
   storeRoutes(app, door)
   batchRoutes(app, door)
@@ -102,7 +97,6 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   eventRoutes(app, door)
   profileRoutes(app, door)
   await app.register(async raw => rawRoutes(raw, door))
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   options.extend?.(app)
   answerOtherMethods()
   return app
@@ -127,6 +121,7 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
     contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': settings.tls === undefined ? null : [] } }
   })
   if (settings.corsOrigins.length > 0) {
+    const { default: cors } = await import('@fastify/cors')
     await app.register(cors, {
       origin: [...settings.corsOrigins],
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
@@ -134,6 +129,7 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
     })
   }
   if (settings.rateLimitPerSecond > 0) {
+    const { default: rateLimit } = await import('@fastify/rate-limit')
     await app.register(rateLimit, {
       max: settings.rateLimitPerSecond,
       timeWindow: 1000,
@@ -144,21 +140,4 @@ async function protect(app: FastifyInstance, settings: HttpSettings): Promise<vo
       allowList: request => unlimited.has(request.raw.url ?? '')
     })
   }
-}
-
-async function describeApi(app: FastifyInstance, settings: HttpSettings, version: string): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Carillon',
-        description: 'A leaderless key-value store. Errors are RFC 9457 problems with a stable `code`.',
-        version
-      },
-      ...(settings.token === ''
-        ? {}
-        : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] })
-    }
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 }

@@ -30,6 +30,7 @@ const long = [
   'replication.js',
   'scaling.js',
   'storage.js',
+  'write-path.js',
   'runtime/tell-hosts.js',
   'runtime/tell-threads.js',
   'targets.js',

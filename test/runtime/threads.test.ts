@@ -212,3 +212,42 @@ t.test('threads: one that stands in native code cannot be terminated → main is
   await until('it ends in the end', () => replaced.length === 1)
   await threads.stop()
 })
+
+t.test(
+  'threads: prepared, then started → their first lives, in order; prepared and never started → the stop ends them',
+  async t => {
+    const begun: string[] = []
+    const named = (name: string): ThreadSpec => {
+      const spec = thread(name)
+      return {
+        ...spec,
+        configure: life => {
+          begun.push(`${name} ${life}`)
+          return spec.configure(life)
+        }
+      }
+    }
+    const { threads, ends } = group([named('one'), named('two')])
+    threads.prepare()
+    await threads.stop()
+    t.same(begun, [])
+    t.same(
+      threads.threads().map(({ state }) => state),
+      ['stopped', 'stopped']
+    )
+    threads.prepare()
+    await threads.start()
+    t.throws(() => threads.prepare(), /run already/)
+    t.same(begun, ['one 2', 'two 2'])
+    t.equal(await threads.thread('two')!.command('echo', 'here'), 'here')
+    await threads.stop()
+    t.same(ends, [], 'whoever is stopped is not replaced')
+  }
+)
+
+t.test('threads: a module that does not load → said by the start, though the thread was prepared', async t => {
+  const { threads } = group([thread('one', { module: new URL('./fixtures/no-such-thread.js', import.meta.url) })])
+  threads.prepare()
+  await t.rejects(threads.start(), { message: 'the thread one did not start', cause: { message: /no-such-thread/ } })
+  await threads.stop()
+})

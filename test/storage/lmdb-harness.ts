@@ -11,7 +11,7 @@ import {
   type TableWriterReply,
   type TableWriterRequest
 } from '../../storage/table-writer-protocol.ts'
-import { startTableWriter, type TableWriter } from '../../storage/table-writer.ts'
+import { startTableWriter, type TableWriter, type TableWriterOptions } from '../../storage/table-writer.ts'
 import { openTableForWriting, tablePrefix } from '../../storage/table.ts'
 import type { StoreHarness } from '../contract/store-harness.ts'
 import { FaultyFiles } from './faulty-files.ts'
@@ -29,6 +29,7 @@ export function tableWriterOf(writer: TableWriter): TableWriterClient {
 export class LmdbHarness implements StoreHarness {
   readonly directory: string
   readonly #options: Partial<LmdbStoreOptions>
+  readonly #tableOptions: Omit<TableWriterOptions, 'directory'>
   files = new FaultyFiles()
   writer: TableWriter | undefined
   report: RecoveryReport | undefined
@@ -36,14 +37,19 @@ export class LmdbHarness implements StoreHarness {
   #generation = 0
 
   /** @param directory undefined: a temporary one; deleted at the end in any case */
-  constructor(options: Partial<LmdbStoreOptions> = {}, directory?: string) {
+  constructor(
+    options: Partial<LmdbStoreOptions> = {},
+    directory?: string,
+    tableOptions: Omit<TableWriterOptions, 'directory'> = {}
+  ) {
     this.#options = options
+    this.#tableOptions = tableOptions
     this.directory = directory ?? mkdtempSync(join(tmpdir(), 'carillon-store-'))
   }
 
   async open(): Promise<LmdbStore> {
     await this.writer?.close()
-    const started = await startTableWriter({ directory: this.directory, retryMs: 20 })
+    const started = await startTableWriter({ directory: this.directory, retryMs: 20, ...this.#tableOptions })
     this.writer = started.writer
     this.report = started.report
     this.#store = LmdbStore.open({

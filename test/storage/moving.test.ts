@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { keyOfText, type Key } from '../../model/key.ts'
 import { LmdbStore } from '../../storage/lmdb-store.ts'
@@ -76,3 +78,52 @@ void t.test(
     await table.close()
   }
 )
+
+void t.test('log files: several are kept while writes go on; once everything is in the table, one is', async t => {
+  const harness = new LmdbHarness({ segmentBytes: 2_000, sealAfterMs: 10 })
+  t.teardown(() => harness.end())
+  const store = await harness.open()
+  const files = (): string[] => readdirSync(join(harness.directory, 'log'))
+  const key = keyOfText('b', 'again')
+  const put = (round: number): Promise<Outcome> => {
+    const outcome = new Outcome()
+    store.write(1, key, Buffer.from(`${round}:`.padEnd(900, '.')), 'flushed', outcome)
+    return outcome.done
+  }
+  for (let round = 0, spares = 0; spares < 2; round++) {
+    if (round > 2_000) throw new Error('no two files were kept to be written over')
+    const outcomes = await Promise.all([put(round), put(round), put(round), put(round), put(round), put(round)])
+    t.ok(outcomes.every(({ fault }) => fault === undefined))
+    spares = Math.max(spares, files().filter(file => file.endsWith('.spare')).length)
+  }
+  await harness.settled(store)
+  const isTrimmed = (): boolean => files().length === 1 && files()[0]!.endsWith('.spare')
+  for (const untilMs = Date.now() + 5_000; !isTrimmed(); await new Promise(setImmediate))
+    if (Date.now() > untilMs) throw new Error(`left over: ${files().join(' ')}`)
+  t.equal((await put(-1)).fault, undefined)
+  t.match(Buffer.from(store.read(1, key)!).toString(), /^-1:/, 'and it goes on')
+})
+
+for (const sync of ['commit', 'overlapping', 'data'] as const) {
+  void t.test(
+    `table synced by ${sync}: what was sealed is in the table before its segment goes, and a new start finds it`,
+    async t => {
+      const harness = new LmdbHarness({ segmentBytes: 2_000, sealAfterMs: 5, tableSync: sync }, undefined, {
+        sync,
+        commitBytesMax: 500
+      })
+      t.teardown(() => harness.end())
+      const store = await harness.open()
+      const keys = Array.from({ length: 60 }, (_, number) => keyOfText('b', `k${String(number).padStart(3, '0')}`))
+      for (const key of keys) t.equal(await put(store, 1, key, Buffer.from(key.padEnd(150, '.'))), undefined)
+      await harness.settled(store)
+      await harness.kill()
+      const again = await harness.open()
+      t.equal(harness.report!.segments, 0)
+      t.same(
+        scanAll(again, 1, 100).map(([key]) => key),
+        keys
+      )
+    }
+  )
+}
