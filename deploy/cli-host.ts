@@ -13,7 +13,7 @@ export function define(command: Command, terminal: Terminal): void {
   )
   addHostOptions(command).action(async (flags: HostFlags) => {
     const { settings } = configurationOf(flags)
-    const taken = await portProblem(portsOf(settings), settings.bind)
+    const taken = (await portProblem(portsOf(settings), settings.bind)) ?? (await portProblem(loopbackPortsOf(settings)))
     if (taken !== undefined) throw startFailure(settings.name, new Error(taken))
     const { runHost } = await import('./host.ts')
     await interruptible(terminal, async signal => {
@@ -33,15 +33,14 @@ function startFailure(name: string, error: unknown): unknown {
   return isPlain ? new CommandFailure(`host ${name} cannot start: ${error.message}`) : error
 }
 
-function portsOf({ httpPort, natsPort, routePort, monitorPort, busServers }: HostSettings): WantedPort[] {
+function portsOf({ httpPort, natsPort, routePort, busServers }: HostSettings): WantedPort[] {
   const http = { port: httpPort, use: 'HTTP, --http-port' }
   if (busServers.length > 0) return [http]
-  return [
-    http,
-    { port: natsPort, use: 'NATS, --nats-port' },
-    { port: routePort, use: 'NATS routes, --route-port' },
-    { port: monitorPort, use: 'NATS monitor, --monitor-port' }
-  ]
+  return [http, { port: natsPort, use: 'NATS, --nats-port' }, { port: routePort, use: 'NATS routes, --route-port' }]
+}
+
+function loopbackPortsOf({ monitorPort, busServers }: HostSettings): WantedPort[] {
+  return busServers.length > 0 ? [] : [{ port: monitorPort, use: 'NATS monitor, --monitor-port' }]
 }
 
 /** Started by another process with a channel to it, the host ends with that process, however it dies. */

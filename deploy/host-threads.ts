@@ -7,6 +7,8 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts'
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
+import { hostPort } from '../bus/nats-tls.ts'
+import { addressOfHost } from './configuration-security.ts'
 import { serveEpochs } from './epoch-port.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
@@ -167,7 +169,7 @@ export class HostThreads {
       ...this.#common,
       uid: this.#identity.uid,
       natsUrl: this.#nats,
-      httpUrl: `http://${host.bind.includes(':') ? `[${host.bind}]` : host.bind}:${this.httpPort}`,
+      httpUrl: `${this.#common.tls === undefined ? 'http' : 'https'}://${hostPort(addressOfHost(host), this.httpPort)}`,
       route: this.#route
     }
     return { config }

@@ -27,6 +27,11 @@ export interface ClientEnvironment {
   readonly servers: string
   readonly token: string
   readonly cluster: string
+  /** Paths of files. */
+  readonly tokenFile?: string
+  readonly tlsCa?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
 }
 
 /** Exit statuses. */

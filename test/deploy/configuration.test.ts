@@ -9,7 +9,8 @@ import { readConfigurationFile } from '../../deploy/configuration-file.ts'
 import { configurationDocument, masked, printedSettings } from '../../deploy/configuration-print.ts'
 import { settings, type HostSettings } from '../../deploy/configuration-schema.ts'
 import { nearestName } from '../../deploy/configuration-spelling.ts'
-import { isLoopback, readConfiguration, type ConfigurationSources } from '../../deploy/configuration.ts'
+import { isLoopback } from '../../deploy/configuration-security.ts'
+import { readConfiguration, type ConfigurationSources } from '../../deploy/configuration.ts'
 
 const read = (from: Partial<ConfigurationSources> = {}) =>
   readConfiguration({ hostname: 'machine', workingDirectory: '/work', ...from })
