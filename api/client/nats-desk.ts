@@ -157,7 +157,7 @@ export function connectError(error: unknown, servers: readonly string[]): StoreE
     return errorOf(fault('unauthorized', `${servers.join(', ')} refused the credentials: give token, or user and password`))
   }
   const { code } = rootOf(error as Error) as NodeJS.ErrnoException
-  if (code !== undefined && /CERT|ALTNAME|SSL|TLS|SELF_SIGNED|ISSUER/.test(code)) {
+  if (code !== undefined && /CERT|ALTNAME|SSL|TLS|SIGNED|SIGNATURE|ISSUER/.test(code)) {
     const detail = `${servers.join(', ')}: no TLS between this client and the server (${code}, ${message}): give tls.ca, the authority of the cluster’s certificates, and an address that they are for`
     return errorOf(fault('unavailable', detail))
   }

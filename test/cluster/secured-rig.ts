@@ -15,6 +15,7 @@ export interface Secured {
   readonly ca: string
   /** Settings of the host with that certificate. */
   optionsOf(address: string): HostOptions
+  certificateOf(address: string): { readonly cert: string; readonly key: string }
 }
 
 export async function securedFiles(t: Test, addresses: readonly string[], names: readonly string[] = []): Promise<Secured> {
@@ -28,6 +29,10 @@ export async function securedFiles(t: Test, addresses: readonly string[], names:
     token,
     clusterSecret,
     ca: readFileSync(join(directory, 'ca.pem'), 'utf8'),
+    certificateOf: address => ({
+      cert: readFileSync(join(directory, `${address}.pem`), 'utf8'),
+      key: readFileSync(join(directory, `${address}-key.pem`), 'utf8')
+    }),
     optionsOf: address => ({
       tokenFile: join(directory, 'token'),
       clusterSecretFile: join(directory, 'secret'),
