@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { interruptible } from '../api/cli/interruption.ts'
-import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
+import { CommandFailure, departed, type Terminal } from '../api/cli/terminal.ts'
+import { DepartedError } from './cluster-file.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { addHostOptions, configurationOf, type HostFlags } from './cli-configuration.ts'
 import type { HostSettings } from './configuration-schema.ts'
@@ -29,6 +30,7 @@ export function define(command: Command, terminal: Terminal): void {
 
 /** A plain `Error` tells of the surroundings, in a sentence; any other kind is a mistake of ours and keeps its stack. */
 function startFailure(name: string, error: unknown): unknown {
+  if (error instanceof DepartedError) return new CommandFailure(`host ${name} cannot start: ${error.message}`, departed)
   const isPlain = error instanceof Error && error.constructor === Error
   return isPlain ? new CommandFailure(`host ${name} cannot start: ${error.message}`) : error
 }
