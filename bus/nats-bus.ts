@@ -6,6 +6,7 @@ import { type Bus, type BusFigures, type Envelope, everyHost, hostOf, type Recei
 import type { Codec, Writer } from './codec.ts'
 import { NearLinks, type NearOptions, type NearServer, type NearSlot } from './near-links.ts'
 import { NatsLink } from './nats-link.ts'
+import type { TlsMaterial } from './nats-tls.ts'
 import {
   clientHost,
   clientThread,
@@ -29,6 +30,8 @@ export interface NatsBusOptions {
   readonly servers: string | readonly string[]
   readonly user?: string
   readonly password?: string
+  /** For every connection, near ones too; undefined: in the clear. */
+  readonly tls?: TlsMaterial | undefined
   readonly scheme: SubjectScheme
   readonly thread: ThreadAddress
   readonly codec: Codec
@@ -102,7 +105,7 @@ export class NatsBus implements Bus {
   #refused = 0
 
   private constructor(options: NatsBusOptions) {
-    const { thread, scheme, codec, onMalformed, near } = options
+    const { thread, scheme, codec, onMalformed, near, tls } = options
     this.thread = thread
     this.#options = options
     this.#outbox = new Outbox(thread, codec, (to, frame, messages) => this.#leave(to, frame, messages))
@@ -114,6 +117,8 @@ export class NatsBus implements Bus {
       hostsMax: near.hostsMax,
       locate: host => near.locate(host),
       name: connectionName(thread),
+      // Another host's server is itself, by its own name alone.
+      tls: tls === undefined ? undefined : { ...tls, names: [] },
       // A client is answered by the server that it asked: each connection has an inbox of its own.
       self: () => (isClient ? this.#alias() : thread),
       recycle: writer => this.#outbox.recycle(writer),
@@ -126,13 +131,14 @@ export class NatsBus implements Bus {
 
   /** @throws {Error} no server answers, or it refuses the credentials */
   static async connect(options: NatsBusOptions): Promise<NatsBus> {
-    const { servers, user, password, thread, waitForServer = false } = options
+    const { servers, user, password, tls, thread, waitForServer = false } = options
     const bus = new NatsBus(options)
     bus.#home = await NatsLink.connect(
       {
         servers,
         user,
         password,
+        tls,
         name: connectionName(thread),
         waitForServer,
         reconnects: true,

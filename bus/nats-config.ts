@@ -1,4 +1,5 @@
 import { isToken } from './bus.ts'
+import { hostPort, type ServerTlsFiles } from './nats-tls.ts'
 import { applicationPermissions } from './subject.ts'
 
 export interface Credentials {
@@ -33,6 +34,10 @@ export interface NatsConfig {
   readonly system: Credentials
   /** Applications. undefined: whoever connects without credentials is one. */
   readonly application: Credentials | undefined
+  /** undefined: everything in the clear. Else clients by TLS, and routes by TLS where both ends show a certificate of the CA. */
+  readonly tls?: ServerTlsFiles | undefined
+  /** The address that other servers and clients are told; undefined: the one that it listens on. */
+  readonly advertise?: string | undefined
 }
 
 const routeUser = 'route'
@@ -41,9 +46,13 @@ const applicationUser = 'app'
 /** Of routes to servers that others told of, once a second; those that are configured are tried for ever. By default it is not tried again. */
 const routeRetries = 3_600
 
+/** Seconds for a handshake; nats-server's own 2 are few on a machine that has too much to do. */
+const tlsTimeout = 5
+
 /**
  * The configuration of a host's nats-server. Accounts only: with `authorization {}` beside a system account, servers before
- * 2.10.2 let in clients without credentials (CVE-2023-47090). Without JetStream: nothing durable rests on it.
+ * 2.10.2 let in clients without credentials (CVE-2023-47090). Without JetStream: nothing durable rests on it. The monitor knows no
+ * credentials: where applications need them, there is none.
  * @throws {RangeError} a value that could not be written safely
  */
 export function natsConfigText(config: NatsConfig): string {
@@ -56,8 +65,7 @@ export function natsConfigText(config: NatsConfig): string {
   return `server_name: ${quoted(config.serverName)}
 host: ${quoted(bindHost)}
 port: ${port(ports.client)}
-http: ${quoted(`127.0.0.1:${port(ports.monitor)}`)}
-ports_file_dir: ${quoted(config.portsFolder)}
+${config.application === undefined ? `http: ${quoted(`127.0.0.1:${port(ports.monitor)}`)}\n` : ''}${advertised('client_advertise', config.advertise, ports.client)}${tlsBlock(config.tls, config.tls?.asksClients === true)}ports_file_dir: ${quoted(config.portsFolder)}
 max_payload: 1048576
 max_pending: 67108864
 max_control_line: 4096
@@ -80,10 +88,21 @@ ${config.application === undefined ? `no_auth_user: ${quoted(application.user)}\
   name: ${quoted(config.cluster)}
   host: ${quoted(bindHost)}
   port: ${port(ports.route)}
-${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  connect_retries: ${routeRetries}
+${advertised('  advertise', config.advertise, ports.route)}${tlsBlock(config.tls, true)}${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  connect_retries: ${routeRetries}
   routes: ${list(config.routes.map(route => routeUrl(route, config.routeSecret)))}
 }
 `
+}
+
+/** Where the port is not known yet, the server takes the one that it gets. */
+function advertised(name: string, host: string | undefined, port: number): string {
+  return host === undefined || port < 1 ? '' : `${name}: ${quoted(hostPort(host, port))}\n`
+}
+
+function tlsBlock(tls: ServerTlsFiles | undefined, asksPeers: boolean): string {
+  if (tls === undefined) return ''
+  const { caFile, certFile, keyFile } = tls
+  return `tls { ca_file: ${quoted(caFile)}, cert_file: ${quoted(certFile)}, key_file: ${quoted(keyFile)}, verify: ${asksPeers}, timeout: ${tlsTimeout} }\n`
 }
 
 function routeUrl(route: string, routeSecret: string | undefined): string {

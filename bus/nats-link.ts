@@ -1,6 +1,7 @@
 import { connect, type MsgCallback, type NatsConnection } from 'nats'
 import type { Msg } from 'nats'
 import type { Writer } from './codec.ts'
+import { natsTls, type TlsMaterial } from './nats-tls.ts'
 
 const connectMsMax = 5_000
 const reconnectMsMin = 50
@@ -12,6 +13,8 @@ export interface NatsLinkOptions {
   readonly servers: string | readonly string[]
   readonly user?: string | undefined
   readonly password?: string | undefined
+  /** undefined: in the clear, unless the server wants TLS. */
+  readonly tls?: TlsMaterial | undefined
   /** For people who look at the server. */
   readonly name: string
   /** Keep trying where no server answers at first; default false: `connect` rejects. */
@@ -56,11 +59,12 @@ export class NatsLink {
    * @throws {Error} no server answers, or it refuses the credentials
    */
   static async connect(options: NatsLinkOptions, recycle: (writer: Writer) => void): Promise<NatsLink> {
-    const { servers, user, password, name, waitForServer = false, reconnects, pingIntervalMs } = options
+    const { servers, user, password, tls, name, waitForServer = false, reconnects, pingIntervalMs } = options
     const nc = await connect({
       servers: typeof servers === 'string' ? servers : [...servers],
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { pass: password }),
+      ...(tls === undefined ? {} : natsTls(tls, servers)),
       name,
       timeout: connectMsMax,
       waitOnFirstConnect: waitForServer,

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 import type { NatsBinary } from './nats-binary.ts'
 import { type Credentials, type NatsConfig, natsConfigText, type NatsPorts } from './nats-config.ts'
+import { hostPort, type ServerTlsFiles } from './nats-tls.ts'
 
 /**
  * Batches make it lightly loaded for its messages. On few cores more of its threads only wake each other; and it makes little
@@ -18,7 +19,6 @@ const readyPollMs = 5
 const reloadMsMax = 5_000
 const stopMsMax = 5_000
 const lastLinesMax = 20
-const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /**
  * Becomes nats-server, after leaving a watcher behind that waits on descriptor 3, which the host holds. A line on it: all is
@@ -37,12 +37,16 @@ export interface NatsServerOptions {
   readonly directory: string
   /** Default 127.0.0.1. The monitor is on 127.0.0.1 always. */
   readonly bindHost?: string
+  /** What other servers and clients are told in place of `bindHost`. */
+  readonly advertise?: string
+  /** undefined: in the clear, on loopback only. */
+  readonly tls?: ServerTlsFiles
   /** −1: any free port, kept from then on. */
   readonly ports: NatsPorts
   /** `host:port` of other hosts' route ports; a few are enough, servers tell each other of the rest. */
   readonly routes?: readonly string[]
   readonly routeSecret?: string
-  /** What applications must show; undefined: nothing, for loopback only. */
+  /** What applications must show; undefined: nothing, for loopback only. With it there is no monitor, since that would ask for nothing. */
   readonly application?: Credentials
   /** It ended, and nobody had asked it to. `restart` starts it again. */
   readonly onExit?: (exit: NatsExit) => void
@@ -91,17 +95,18 @@ export class NatsServer {
    */
   static async start(options: NatsServerOptions): Promise<NatsServer> {
     const server = new NatsServer(options)
-    const { bindHost, application, routeSecret } = options
-    if (bindHost !== undefined && !loopback.has(bindHost) && (application === undefined || routeSecret === undefined)) {
+    const { bindHost, application, routeSecret, tls } = options
+    const isOpen = application === undefined || routeSecret === undefined || tls === undefined
+    if (bindHost !== undefined && !isLoopback(bindHost) && isOpen) {
       throw new Error(
-        `nats-server would listen on ${bindHost} without credentials: configure a token for applications and a secret for routes, or bind to 127.0.0.1`
+        `nats-server would listen on ${bindHost} without TLS or without credentials: configure certificates, a token for applications and a secret for routes, or bind to 127.0.0.1`
       )
     }
     await server.#launch()
     return server
   }
 
-  /** The ports in use. */
+  /** The ports in use; monitor 0: none. */
   get ports(): NatsPorts {
     return this.#ports
   }
@@ -113,7 +118,17 @@ export class NatsServer {
   /** Where this host's own threads connect. */
   get url(): string {
     const host = this.#bindHost === '0.0.0.0' || this.#bindHost === '::' ? '127.0.0.1' : this.#bindHost
-    return `nats://${host.includes(':') ? `[${host}]` : host}:${this.#ports.client}`
+    return `${this.#scheme}://${hostPort(host, this.#ports.client)}`
+  }
+
+  /** Where others connect; undefined where it is not known: it listens on every address and was not told which one others use. */
+  get publicUrl(): string | undefined {
+    const host = this.#options.advertise ?? this.#bindHost
+    return host === '0.0.0.0' || host === '::' ? undefined : `${this.#scheme}://${hostPort(host, this.#ports.client)}`
+  }
+
+  get #scheme(): string {
+    return this.#options.tls === undefined ? 'nats' : 'tls'
   }
 
   /** What an application must show; undefined: nothing. */
@@ -173,7 +188,7 @@ export class NatsServer {
       if (!running.asked) this.#options.onExit?.(exit)
     })
     try {
-      this.#ports = await portsOf(running, directory)
+      this.#ports = await portsOf(running, directory, this.#options.application === undefined)
     } catch (error) {
       running.asked = true
       running.child.kill('SIGKILL')
@@ -183,7 +198,7 @@ export class NatsServer {
   }
 
   async #writeConfig(ports: NatsPorts): Promise<string> {
-    const { directory, name, cluster, routeSecret, application } = this.#options
+    const { directory, name, cluster, routeSecret, application, tls, advertise } = this.#options
     const config: NatsConfig = {
       serverName: name,
       cluster,
@@ -195,13 +210,19 @@ export class NatsServer {
       internal: this.internal,
       door: this.door,
       system: this.system,
-      application
+      application,
+      tls,
+      advertise
     }
     const file = join(directory, 'nats-server.conf')
     await writeFile(`${file}.new`, natsConfigText(config), { mode: 0o600 })
     await rename(`${file}.new`, file)
     return file
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host === 'localhost' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
 }
 
 function credentials(user: string): Credentials {
@@ -248,7 +269,7 @@ function launch(binary: string, configFile: string, portsAsked: NatsPorts, onLog
 }
 
 /** The ports file is written when the server is ready, and named after its process. */
-async function portsOf(running: Running, directory: string): Promise<NatsPorts> {
+async function portsOf(running: Running, directory: string, hasMonitor: boolean): Promise<NatsPorts> {
   let exit: NatsExit | undefined
   void running.ended.then(how => {
     exit = how
@@ -258,17 +279,18 @@ async function portsOf(running: Running, directory: string): Promise<NatsPorts> 
       throw new Error(
         `nats-server ended before it was ready (code ${exit.code}, signal ${exit.signal}): ${exit.lines.join(' | ')}`
       )
-    const ports = await readPorts(join(directory, `nats-server_${running.child.pid}.ports`))
+    const ports = await readPorts(join(directory, `nats-server_${running.child.pid}.ports`), hasMonitor)
     if (ports !== undefined) return ports
     await new Promise(resolve => setTimeout(resolve, readyPollMs))
   }
   throw new Error(`nats-server was not ready within ${readyMsMax} ms: ${running.lines.join(' | ')}`)
 }
 
-async function readPorts(file: string): Promise<NatsPorts | undefined> {
+async function readPorts(file: string, hasMonitor: boolean): Promise<NatsPorts | undefined> {
   try {
     const said: unknown = JSON.parse(await readFile(file, 'utf8'))
-    const [client, route, monitor] = [firstPort(said, 'nats'), firstPort(said, 'cluster'), firstPort(said, 'monitoring')]
+    const [client, route] = [firstPort(said, 'nats'), firstPort(said, 'cluster')]
+    const monitor = hasMonitor ? firstPort(said, 'monitoring') : 0
     return client === undefined || route === undefined || monitor === undefined ? undefined : { client, route, monitor }
   } catch {
     // not there yet, or half written

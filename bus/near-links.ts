@@ -1,6 +1,7 @@
 import type { ThreadAddress } from './bus.ts'
 import type { Writer } from './codec.ts'
 import { NatsLink } from './nats-link.ts'
+import type { TlsMaterial } from './nats-tls.ts'
 
 /** Where a host's own server takes connections. */
 export interface NearServer {
@@ -46,6 +47,7 @@ export interface NearSlot {
 
 export interface NearLinksOptions extends NearOptions {
   readonly name: string
+  readonly tls?: TlsMaterial | undefined
   /** The name for batches to a host: the thread's own, or one for each connection. */
   self(): ThreadAddress
   recycle(writer: Writer): void
@@ -140,7 +142,7 @@ export class NearLinks {
   }
 
   async #connect(slot: NearSlot): Promise<NatsLink | undefined> {
-    const { name, locate, recycle, opened } = this.#options
+    const { name, tls, locate, recycle, opened } = this.#options
     const server = await locate(slot.host)
     if (server === undefined) return undefined
     const link: NatsLink = await NatsLink.connect(
@@ -148,6 +150,7 @@ export class NearLinks {
         servers: server.url,
         user: server.user,
         password: server.password,
+        tls,
         name,
         reconnects: false,
         pingIntervalMs,

@@ -187,6 +187,11 @@ export function serviceSubjects(verb: 'PING' | 'INFO' | 'STATS', name: string, i
   return [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`]
 }
 
+/** In the system account: what a nats-server says of itself. @param page as its monitor names it: `varz`, `connz`… */
+export function monitorSubject(serverId: string, page: string): string {
+  return `$SYS.REQ.SERVER.${serverId}.${page.toUpperCase()}`
+}
+
 /** Members of a group share requests between them: each request goes to one. */
 export function queueGroup(cluster: string, what: 'kv' | 'admin' | 'ring'): string {
   return `${cluster}-${what}`

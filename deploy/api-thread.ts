@@ -3,6 +3,7 @@ import { Admin } from '../api/admin.ts'
 import { EventFeed } from '../api/admin-events.ts'
 import { StoreCore } from '../api/client/store-core.ts'
 import { buildHttp } from '../api/http/http-door.ts'
+import type { HttpSettings } from '../api/http/settings.ts'
 import { AdminDoor } from '../api/nats/admin-door.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../actors/ring/ring-keeper-protocol.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
@@ -34,7 +35,8 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
       pairBytesMax: host.pairBytesMax,
       requestTimeoutMs: host.requestTimeoutMs,
       token: host.token,
-      rateLimitPerSecond: host.requestsPerSecond
+      rateLimitPerSecond: host.requestsPerSecond,
+      tls: doorTls(settings)
     },
     log: seat.log,
     metrics,
@@ -78,6 +80,12 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
     await core.close()
   }
 })
+
+function doorTls({ tls, asksClients }: ApiThreadSettings): HttpSettings['tls'] {
+  const { ca, cert, key } = tls ?? {}
+  if (ca === undefined || cert === undefined || key === undefined) return undefined
+  return { cert, key, minVersion: 'TLSv1.2', ...(asksClients ? { ca, requestCert: true, rejectUnauthorized: true } : {}) }
+}
 
 /** Keep the core's view of the ring up to date, from this host's ring keeper. */
 function followRing(

@@ -4,9 +4,13 @@ import { runCommandLine } from '../api/cli/command-line.ts'
 import { clusterCommands } from '../api/cli/commands.ts'
 import { processTerminal } from '../api/cli/process-terminal.ts'
 import { hostCommands } from './cli-commands.ts'
+import { concealedTitle } from './process-title.ts'
 
 /** How long whatever is left open may keep the process after its work. */
 const lingerMsMax = 2_000
+
+const title = concealedTitle(process.argv.slice(2))
+if (title !== undefined) process.title = title
 
 process.exitCode = await runCommandLine(
   process.argv.slice(2),

@@ -113,13 +113,13 @@ async function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal):
     bucket,
     hosts
   } = flags
-  const { servers, token, cluster } = clusterOptionsOf(terminal, flags)
+  const { servers, token, tls, cluster } = clusterOptionsOf(terminal, flags)
   // The defaults are no wish to measure what happens to run there.
   const isAsked = flags.servers !== undefined || terminal.environment.servers !== ''
   const peers = flags.peers === undefined ? undefined : await startersOf(flags.peers)
   const startCluster = async () => (await import('./bench-cluster.ts')).startBenchCluster(hosts)
   return {
-    ...(isAsked ? { servers, ...(token === '' ? {} : { token }), cluster } : { startCluster }),
+    ...(isAsked ? { servers, ...(token === '' ? {} : { token }), tls, cluster } : { startCluster }),
     ...{
       peers,
       ops,

@@ -10,5 +10,11 @@ export const hostCommands: readonly CommandEntry[] = Object.freeze([
     summary: 'run clusters on virtual time with faults, and check them',
     load: () => import('./cli-simulate.ts')
   },
+  { name: 'token', summary: 'make a token or a secret by chance', load: () => import('./cli-token.ts') },
+  {
+    name: 'certificates',
+    summary: 'make an authority and certificates of hosts, to begin with',
+    load: () => import('./cli-certificates.ts')
+  },
   { name: 'config', summary: 'print or check a host’s configuration', load: () => import('./cli-config.ts') }
 ])

@@ -2,9 +2,12 @@ import type { Command } from 'commander'
 import { tableOf } from '../api/cli/table.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
 import { addHostOptions, configurationOf, type HostFlags } from './cli-configuration.ts'
-import { ConfigurationError } from './configuration-error.ts'
+import { systemClock } from '../runtime/system-clock.ts'
+import { ConfigurationError, type ConfigurationProblem } from './configuration-error.ts'
 import { printedSettings, shownValue } from './configuration-print.ts'
 import type { Configuration } from './configuration.ts'
+import { withSecrets } from './host-secrets.ts'
+import { hostTlsOf } from './host-tls.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -47,9 +50,23 @@ export function define(command: Command, terminal: Terminal): void {
 
 function checked(flags: HostFlags): Configuration | ConfigurationError {
   try {
-    return configurationOf(flags)
+    const configuration = configurationOf(flags)
+    const problem = fileProblem(configuration)
+    return problem === undefined ? configuration : new ConfigurationError([problem])
   } catch (error) {
     if (error instanceof ConfigurationError) return error
     throw error
+  }
+}
+
+/** What only a look into the files shows: secrets and certificates. */
+function fileProblem({ settings }: Configuration): ConfigurationProblem | undefined {
+  try {
+    hostTlsOf(withSecrets(settings), systemClock.wallMs())
+    return undefined
+  } catch (error) {
+    const { message } = error as Error
+    const key = message.slice(0, message.indexOf(' '))
+    return { key, source: key, text: `${message}.` }
   }
 }

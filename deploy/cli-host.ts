@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { interruptible } from '../api/cli/interruption.ts'
-import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
+import { CommandFailure, departed, type Terminal } from '../api/cli/terminal.ts'
+import { DepartedError } from './cluster-file.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { addHostOptions, configurationOf, type HostFlags } from './cli-configuration.ts'
 import type { HostSettings } from './configuration-schema.ts'
@@ -13,7 +14,7 @@ export function define(command: Command, terminal: Terminal): void {
   )
   addHostOptions(command).action(async (flags: HostFlags) => {
     const { settings } = configurationOf(flags)
-    const taken = await portProblem(portsOf(settings), settings.bind)
+    const taken = (await portProblem(portsOf(settings), settings.bind)) ?? (await portProblem(loopbackPortsOf(settings)))
     if (taken !== undefined) throw startFailure(settings.name, new Error(taken))
     const { runHost } = await import('./host.ts')
     await interruptible(terminal, async signal => {
@@ -29,19 +30,19 @@ export function define(command: Command, terminal: Terminal): void {
 
 /** A plain `Error` tells of the surroundings, in a sentence; any other kind is a mistake of ours and keeps its stack. */
 function startFailure(name: string, error: unknown): unknown {
+  if (error instanceof DepartedError) return new CommandFailure(`host ${name} cannot start: ${error.message}`, departed)
   const isPlain = error instanceof Error && error.constructor === Error
   return isPlain ? new CommandFailure(`host ${name} cannot start: ${error.message}`) : error
 }
 
-function portsOf({ httpPort, natsPort, routePort, monitorPort, busServers }: HostSettings): WantedPort[] {
+function portsOf({ httpPort, natsPort, routePort, busServers }: HostSettings): WantedPort[] {
   const http = { port: httpPort, use: 'HTTP, --http-port' }
   if (busServers.length > 0) return [http]
-  return [
-    http,
-    { port: natsPort, use: 'NATS, --nats-port' },
-    { port: routePort, use: 'NATS routes, --route-port' },
-    { port: monitorPort, use: 'NATS monitor, --monitor-port' }
-  ]
+  return [http, { port: natsPort, use: 'NATS, --nats-port' }, { port: routePort, use: 'NATS routes, --route-port' }]
+}
+
+function loopbackPortsOf({ monitorPort, busServers }: HostSettings): WantedPort[] {
+  return busServers.length > 0 ? [] : [{ port: monitorPort, use: 'NATS monitor, --monitor-port' }]
 }
 
 /** Started by another process with a channel to it, the host ends with that process, however it dies. */

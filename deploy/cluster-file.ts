@@ -21,6 +21,9 @@ export function departureOf(directory: string, uid: number): string | undefined 
   return `it ${what}. To let it join anew, move ${directory} away, or give it another directory`
 }
 
+/** The host is to stay away. */
+export class DepartedError extends Error {}
+
 /**
  * `cluster.json` in the data directory: who the members were, so that a host that starts again finds them.
  * Written when the membership changes, not with each heartbeat.

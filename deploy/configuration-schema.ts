@@ -33,7 +33,15 @@ export const hostSettingsSchema = Type.Object(
       default: '127.0.0.1',
       pattern: '^[0-9A-Za-z.:-]{1,253}$',
       allowed: 'an IP address or a host name',
-      description: 'Address that every port listens on. In this release it has to be a loopback address: see “Beyond loopback”.'
+      description:
+        'Address that every port but the monitor’s listens on. One beyond loopback needs TLS and credentials: see “Beyond loopback”.'
+    }),
+    advertise: Type.String({
+      default: '',
+      pattern: '^(?!(0\\.0\\.0\\.0|::)$)[0-9A-Za-z.:-]{0,253}$',
+      allowed: 'an IP address or a host name that others reach this host by',
+      description:
+        'The address that other hosts and clients are told, and that this host’s certificate is for. Empty: `bind`. Needed where `bind` is 0.0.0.0 or ::.'
     }),
     httpPort: Type.Integer({ key: 'http.port', default: 7070, ...port('The HTTP door: API and metrics.') }),
     natsPort: Type.Integer({ key: 'nats.port', default: 7420, ...port('The NATS door: clients in any language.') }),
@@ -45,7 +53,7 @@ export const hostSettingsSchema = Type.Object(
     monitorPort: Type.Integer({
       key: 'monitor.port',
       default: 7820,
-      ...port('Monitoring of the nats-server; on loopback whatever `bind` says.')
+      ...port('Monitoring of the nats-server; on loopback whatever `bind` says. Where there is a token, it asks for that.')
     }),
     natsServer: Type.String({
       key: 'nats.server',
@@ -167,7 +175,34 @@ export const hostSettingsSchema = Type.Object(
       pattern: '^([\\x21-\\x7e]{8,512})?$',
       allowed: '8 to 512 printable ASCII characters without spaces',
       secret: true,
-      description: 'Token that every client has to show. Empty: no credentials, on loopback only.'
+      description: 'Token that every client has to show. Empty: no credentials, on loopback only. `carillon token` makes one.'
+    }),
+    tokenFile: filePath('A file that holds the token, in place of `token`.'),
+    clusterSecret: Type.String({
+      default: '',
+      pattern: '^([\\x21-\\x7e]{16,512})?$',
+      allowed: '16 to 512 printable ASCII characters without spaces',
+      secret: true,
+      description:
+        'What hosts show each other beside their certificates; the same on every host, and no application’s business. Empty: nothing, on loopback only.'
+    }),
+    clusterSecretFile: filePath('A file that holds the secret, in place of `clusterSecret`.'),
+    tlsCa: filePath('Certificates (PEM) of the authority that signed those of the hosts.', 'tls.ca'),
+    tlsCert: filePath(
+      'This host’s certificate (PEM), and those between it and the authority’s. It is for the address that others reach the host by, and good for both ends of a connection.',
+      'tls.cert'
+    ),
+    tlsKey: filePath(
+      'The key (PEM) of `tls.cert`. With `tls.ca` and `tls.cert`: every port but the monitor’s speaks TLS alone.',
+      'tls.key'
+    ),
+    tlsClients: Type.Unsafe<'token' | 'certificate'>({
+      key: 'tls.clients',
+      type: 'string',
+      enum: ['token', 'certificate'],
+      default: 'token',
+      description:
+        '`certificate`: clients, too, have to show a certificate of the authority, beside the token. Hosts always have to.'
     }),
     logLevel: Type.Unsafe<'debug' | 'info' | 'warn' | 'error' | 'silent'>({
       key: 'log.level',
@@ -208,6 +243,8 @@ export interface Setting {
   readonly default: unknown
   readonly defaultText: string
   readonly isSecret: boolean
+  /** What a text has to match; undefined where that is left to other bounds. */
+  readonly pattern: string | undefined
 }
 
 /** In the schema's order. */
@@ -227,7 +264,8 @@ function settingOf(name: SettingName, schema: TSchema): Setting {
     allowed: schema['allowed'] ?? allowedBy(schema),
     default: schema.default,
     defaultText: schema['defaultText'] ?? textOf(schema.default),
-    isSecret: schema['secret'] === true
+    isSecret: schema['secret'] === true,
+    pattern: schema['pattern']
   })
 }
 
@@ -244,6 +282,16 @@ export function textOf(value: unknown): string {
 
 function port(what: string): { minimum: number; maximum: number; allowed: string; description: string } {
   return { minimum: 0, maximum: 65_535, allowed: 'a port from 1 to 65535, or 0 for any that is free', description: what }
+}
+
+function filePath(what: string, key?: string) {
+  return Type.String({
+    ...(key === undefined ? {} : { key }),
+    default: '',
+    maxLength: 4096,
+    allowed: 'a file’s path',
+    description: `${what} A relative path starts at the working directory.`
+  })
 }
 
 function placeName(what: string): { pattern: string; allowed: string; description: string } {

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import {
   hostSettingsSchema,
@@ -12,6 +11,7 @@ import { ConfigurationError, type ConfigurationProblem } from './configuration-e
 import { flattenedFile, type ConfigurationFile } from './configuration-file.ts'
 import { nearestName } from './configuration-spelling.ts'
 import { allows } from './setting-check.ts'
+import { pathSettings, securityProblems } from './configuration-security.ts'
 
 export type { HostSettings } from './configuration-schema.ts'
 
@@ -67,7 +67,9 @@ export function readConfiguration(from: ConfigurationSources): Configuration {
   if (gathered.problems.length > 0) throw new ConfigurationError(gathered.problems)
 
   const checked = gathered.values as { -readonly [P in keyof HostSettings]: HostSettings[P] }
-  checked.data = resolve(from.workingDirectory, checked.data)
+  for (const name of ['data', ...pathSettings] as const) {
+    if (checked[name] !== '') checked[name] = resolve(from.workingDirectory, checked[name])
+  }
   checked.join = Object.freeze([...checked.join])
   checked.busServers = Object.freeze([...checked.busServers])
   return Object.freeze({
@@ -135,10 +137,10 @@ function take(gathered: Gathered, setting: Setting, value: unknown, source: stri
   gathered.sources[setting.name] = source
 }
 
-/** NATS spells a seed `nats-route://HOST:PORT`; both spellings are welcome. */
+/** NATS spells a seed `nats-route://HOST:PORT` or `tls://HOST:PORT`; all spellings are welcome, and `tls.*` decides. */
 function withoutScheme(value: unknown): unknown {
   return Array.isArray(value)
-    ? value.map(each => (typeof each === 'string' ? each.replace(/^nats-route:\/\//, '') : each))
+    ? value.map(each => (typeof each === 'string' ? each.replace(/^(?:nats-route|tls):\/\//, '') : each))
     : value
 }
 
@@ -172,7 +174,7 @@ function problemsOf({ values, sources }: Gathered): ConfigurationProblem[] {
   }
   if (checked.join.some(seed => !isPort(seed.slice(seed.lastIndexOf(':') + 1)))) refuse('join')
   refuseSharedPorts(checked, refuse)
-  if (!isLoopback(checked.bind)) problems.push(beyondLoopback(checked, sources.bind!))
+  problems.push(...securityProblems(checked, sources))
   return problems
 }
 
@@ -187,24 +189,6 @@ function refuseSharedPorts(checked: HostSettings, refuse: (name: SettingName, wh
 
 function isPort(text: string): boolean {
   return Number(text) >= 1 && Number(text) <= 65_535
-}
-
-/** Whether nobody beyond this machine can reach the address. */
-export function isLoopback(address: string): boolean {
-  if (isIP(address) === 4) return address.startsWith('127.')
-  return address === 'localhost' || address === '::1'
-}
-
-function beyondLoopback(checked: HostSettings, source: string): ConfigurationProblem {
-  const token = checked.token === '' ? ' and without a token' : ''
-  return {
-    key: 'bind',
-    source,
-    text:
-      `bind is ${JSON.stringify(checked.bind)} (${source}): beyond loopback every port needs TLS and credentials, and this configuration is without TLS${token}. ` +
-      'This release can require a token (set token, or CARILLON_TOKEN) but cannot serve TLS yet, so bind 127.0.0.1 and reach it from other machines ' +
-      'through something that encrypts and authenticates: an SSH or WireGuard tunnel, or a TLS proxy before the HTTP port.'
-  }
 }
 
 function refused(setting: Setting, value: unknown, source: string, allowed = setting.allowed): ConfigurationProblem {

@@ -8,6 +8,8 @@ import { ThreadGroup, type ThreadGroupOptions } from '../runtime/thread-group.ts
 import type { ThreadConfig, ThreadEnd, ThreadSpec } from '../runtime/worker-host.ts'
 import type { HostIdentity } from '../storage/host-identity.ts'
 import type { HostSettings } from './configuration-schema.ts'
+import { hostPort } from '../bus/nats-tls.ts'
+import { addressOfHost } from './configuration-security.ts'
 import { serveEpochs } from './epoch-port.ts'
 import type { Fault } from './fault-injection.ts'
 import type { HostTable } from './host-table.ts'
@@ -185,7 +187,7 @@ export class HostThreads {
       ...common,
       uid: this.#identity.uid,
       natsUrl: nats,
-      httpUrl: `http://${host.bind.includes(':') ? `[${host.bind}]` : host.bind}:${this.httpPort}`,
+      httpUrl: `${common.tls === undefined ? 'http' : 'https'}://${hostPort(addressOfHost(host), this.httpPort)}`,
       route
     }
     return { config }

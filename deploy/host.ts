@@ -6,6 +6,7 @@ import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { findNatsServer } from '../bus/nats-binary.ts'
 import type { NatsBus } from '../bus/nats-bus.ts'
 import { NatsServer } from '../bus/nats-server.ts'
+import { hostPort } from '../bus/nats-tls.ts'
 import { restartWindow } from '../model/restart-window.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
@@ -20,13 +21,17 @@ import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-
 import { tableDirectory } from '../storage/table.ts'
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
-import { clusterFileIn, departureOf } from './cluster-file.ts'
+import { clusterFileIn, DepartedError, departureOf } from './cluster-file.ts'
+import { addressOfHost } from './configuration-security.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
 import { HostProfiler } from './host-profiler.ts'
+import { routeSecretOf, withSecrets } from './host-secrets.ts'
 import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
+import { daysLeft, type HostTls, hostTlsOf } from './host-tls.ts'
+import { MonitorDoor } from './monitor-door.ts'
 import { threadBus } from './thread-bus.ts'
 import { profileThread } from './thread-profile.ts'
 import type { CommonSettings } from './thread-settings.ts'
@@ -34,9 +39,9 @@ import { version } from './version.ts'
 
 export interface Host {
   readonly name: string
-  /** `http://HOST:PORT` */
+  /** `http://HOST:PORT`, `https:` with TLS. */
   readonly http: string
-  /** `nats://HOST:PORT` for clients. */
+  /** `nats://HOST:PORT` for clients, `tls:` with TLS. */
   readonly nats: string
   /** `HOST:PORT` for hosts that join. */
   readonly route: string
@@ -52,6 +57,8 @@ export type HostOptions = { readonly [P in SettingName]?: HostSettings[P] } & { 
 const lockMsMax = 2_000
 const lockPollMs = 50
 const natsRestartsMax = 10
+/** A certificate that ends sooner is told of at each start. */
+const certificateDaysMin = 21
 const natsRestartsPeriodMs = 60_000
 
 /**
@@ -70,7 +77,9 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
 }
 
 /** A host with settings that were checked before. */
-export async function runHost(settings: HostSettings, log: Log = hostLog(settings)): Promise<RunningHost> {
+export async function runHost(given: HostSettings, log: Log = hostLog(given)): Promise<RunningHost> {
+  const settings = withSecrets(given)
+  const tls = hostTlsOf(settings, systemClock.wallMs())
   mkdirSync(settings.data, { recursive: true })
   const lock = await lockOf(settings.data)
   try {
@@ -83,8 +92,8 @@ export async function runHost(settings: HostSettings, log: Log = hostLog(setting
       storeIsEmpty: !existsSync(join(tableDirectory(settings.data), 'data.mdb'))
     })
     const departure = departureOf(settings.data, identity.uid)
-    if (departure !== undefined) throw new Error(departure)
-    const host = new RunningHost(settings, log, lock, identity)
+    if (departure !== undefined) throw new DepartedError(departure)
+    const host = new RunningHost(settings, tls, log, lock, identity)
     await host.start()
     return host
   } catch (error) {
@@ -109,12 +118,14 @@ async function lockOf(directory: string): Promise<DirectoryLock> {
 /** One host of the ring: a process with its threads and its nats-server. */
 export class RunningHost implements Host {
   readonly #settings: HostSettings
+  readonly #tls: HostTls | undefined
   readonly #log: Log
   readonly #lock: DirectoryLock
   readonly #identity: HostIdentity
   readonly #incarnations = incarnationsFrom(systemClock)
   readonly #metrics = new MetricRegistry()
   #nats: NatsServer | undefined
+  #monitor: MonitorDoor | undefined
   #table: HostTable | undefined
   #threads: HostThreads | undefined
   #bus: NatsBus | undefined
@@ -124,8 +135,9 @@ export class RunningHost implements Host {
   #end: (error: Error | undefined) => void = () => {}
   readonly ended: Promise<Error | undefined>
 
-  constructor(settings: HostSettings, log: Log, lock: DirectoryLock, identity: HostIdentity) {
+  constructor(settings: HostSettings, tls: HostTls | undefined, log: Log, lock: DirectoryLock, identity: HostIdentity) {
     this.#settings = settings
+    this.#tls = tls
     this.#log = log
     this.#lock = lock
     this.#identity = identity
@@ -139,25 +151,28 @@ export class RunningHost implements Host {
   }
 
   get http(): string {
-    return `http://${urlHost(this.#settings.bind)}:${this.#threads?.httpPort ?? this.#settings.httpPort}`
+    const port = this.#threads?.httpPort ?? this.#settings.httpPort
+    return `${this.#tls === undefined ? 'http' : 'https'}://${hostPort(addressOfHost(this.#settings), port)}`
   }
 
   get nats(): string {
-    return this.#nats?.url ?? this.#settings.busServers[0] ?? ''
+    return this.#nats?.publicUrl ?? this.#settings.busServers[0] ?? ''
   }
 
   get route(): string {
-    return `${urlHost(this.#settings.bind)}:${this.#nats?.ports.route ?? 0}`
+    return hostPort(addressOfHost(this.#settings), this.#nats?.ports.route ?? 0)
   }
 
   async start(): Promise<void> {
     try {
+      this.#tellOfCertificate()
       const threads = new HostThreads(this.#settings, this.#dataThreads, this.#identity, this.#log, this.#incarnations, error =>
         this.#fail(error)
       )
       this.#threads = threads
       threads.prepare()
       if (this.#settings.busServers.length === 0) this.#nats = await this.#startNats()
+      this.#monitor = await this.#openMonitor()
       const table = await HostTable.open(this.#settings.data, this.#log)
       this.#table = table
       const common = this.#common()
@@ -222,17 +237,31 @@ export class RunningHost implements Host {
     await this.#threads?.abandon()
     await this.#table?.close()
     await this.#bus?.close()
+    await this.#monitor?.close()
     await this.#nats?.stop()
   }
 
   async #startNats(): Promise<NatsServer> {
-    const { name, cluster, data, bind, natsPort, routePort, monitorPort, join: seeds, natsServer, token } = this.#settings
+    const {
+      name,
+      cluster,
+      data,
+      bind,
+      advertise,
+      natsPort,
+      routePort,
+      monitorPort,
+      join: seeds,
+      natsServer,
+      token
+    } = this.#settings
     const known = clusterFileIn(data).load()?.members ?? []
     const routes = [
       ...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])
     ]
     const anyPort = (port: number) => (port === 0 ? -1 : port)
     const window = restartWindow(natsRestartsMax, natsRestartsPeriodMs)
+    const routeSecret = routeSecretOf(this.#settings)
     const server = await NatsServer.start({
       binary: await findNatsServer(natsServer === '' ? process.env['CARILLON_NATS_SERVER'] : natsServer, process.env['PATH']),
       name,
@@ -241,6 +270,9 @@ export class RunningHost implements Host {
       bindHost: bind,
       ports: { client: anyPort(natsPort), route: anyPort(routePort), monitor: anyPort(monitorPort) },
       routes,
+      ...(this.#tls === undefined ? {} : { tls: this.#tls.files }),
+      ...(advertise === '' ? {} : { advertise }),
+      ...(routeSecret === undefined ? {} : { routeSecret }),
       ...(token === '' ? {} : { application: { user: 'app', password: token } }),
       onExit: ({ code, signal, lines }) => {
         // At its first start it is `start` that fails.
@@ -262,6 +294,24 @@ export class RunningHost implements Host {
     return threads > 0 ? threads : Math.max(1, availableParallelism() - 1)
   }
 
+  /** nats-server's own monitor asks for nothing: where there is a token, this one stands in for it. */
+  async #openMonitor(): Promise<MonitorDoor | undefined> {
+    const { token, monitorPort } = this.#settings
+    if (this.#nats === undefined || token === '') return undefined
+    const { url, system } = this.#nats
+    return await MonitorDoor.open({ port: monitorPort, token, server: url, credentials: system, tls: this.#tls?.material })
+  }
+
+  #tellOfCertificate(): void {
+    if (this.#tls === undefined) return
+    const days = daysLeft(this.#tls, systemClock.wallMs())
+    if (days < certificateDaysMin)
+      this.#log.warn(
+        { days, file: this.#settings.tlsCert },
+        'the certificate ends soon: put a new one there and start the host again'
+      )
+  }
+
   #common(): CommonSettings {
     const { busServers } = this.#settings
     return {
@@ -269,6 +319,9 @@ export class RunningHost implements Host {
       natsServers: this.#nats === undefined ? busServers : [this.#nats.url],
       internal: this.#nats?.internal,
       door: this.#nats?.door,
+      tls: this.#tls?.material,
+      asksClients: this.#tls?.asksClients === true,
+      publicNats: this.#nats?.publicUrl,
       version,
       takesFaults: process.env['CARILLON_FAULTS'] === 'on',
       pid: process.pid,
@@ -313,9 +366,4 @@ export class RunningHost implements Host {
     const own = this.#system?.describe()
     return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
   }
-}
-
-function urlHost(bind: string): string {
-  if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
-  return bind.includes(':') ? `[${bind}]` : bind
 }

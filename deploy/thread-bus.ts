@@ -16,6 +16,7 @@ export async function threadBus(settings: CommonSettings, thread: string, door: 
   const bus: NatsBus = await NatsBus.connect({
     servers: settings.natsServers,
     ...credentials,
+    tls: settings.tls,
     scheme: subjectScheme(settings.host.cluster, door),
     thread: threadAddressOf(settings.host.name, thread),
     codec: door === 'a' ? codecRegistry(wireCodecs) : codecRegistry(clientCodecs, { plain: false }),
@@ -25,19 +26,8 @@ export async function threadBus(settings: CommonSettings, thread: string, door: 
     onStatus: status =>
       log[status.type === 'reconnected' ? 'info' : 'warn']({ bus: door }, `bus ${status.type}: ${status.detail}`)
   })
-  const url = settings.natsServers[0]
-  if (
-    thread === 'main' &&
-    door === 'a' &&
-    settings.internal !== undefined &&
-    url !== undefined &&
-    !isWildcard(settings.host.bind)
-  )
+  const url = settings.publicNats
+  if (thread === 'main' && door === 'a' && settings.internal !== undefined && url !== undefined)
     bus.offerNear({ url, ...settings.internal })
   return bus
-}
-
-/** Listening on all addresses says nothing of the one at which others reach it. */
-function isWildcard(bind: string): boolean {
-  return bind === '0.0.0.0' || bind === '::'
 }

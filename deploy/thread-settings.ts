@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { StoreSettings } from '../actors/store-resources.ts'
 import type { Credentials } from '../bus/nats-config.ts'
+import type { TlsMaterial } from '../bus/nats-tls.ts'
 import type { Epoch } from '../storage/dot-clock.ts'
 import type { HostSettings } from './configuration-schema.ts'
 
@@ -12,6 +13,12 @@ export interface CommonSettings {
   /** undefined: none are needed. */
   readonly internal: Credentials | undefined
   readonly door: Credentials | undefined
+  /** undefined: in the clear. */
+  readonly tls: TlsMaterial | undefined
+  /** Whether clients, too, have to show a certificate. */
+  readonly asksClients: boolean
+  /** Where other hosts' threads and clients reach this host's own nats-server; undefined where it has none. */
+  readonly publicNats: string | undefined
   readonly version: string
   readonly pid: number
   /** Whether tests may break the host's threads. */

@@ -1,4 +1,5 @@
 import { limits } from '../../model/limits.ts'
+import type { TlsOptions } from '../client/client-options.ts'
 import { badRequest } from '../client/errors.ts'
 import { bad } from '../client/operation-options.ts'
 import type { OpenTarget } from './target.ts'
@@ -16,6 +17,7 @@ export interface BenchOptions {
   /** Absent: `startCluster` starts one, and it is stopped in the end. */
   readonly servers?: readonly string[] | undefined
   readonly token?: string | undefined
+  readonly tls?: TlsOptions | undefined
   readonly cluster?: string | undefined
   readonly startCluster?: (() => Promise<StartedCluster>) | undefined
   /** Systems to measure beside, by name; with them other modes of this store, and one NATS request as a yardstick. */

@@ -1,4 +1,5 @@
 import { connect } from '../client/client.ts'
+import type { TlsOptions } from '../client/client-options.ts'
 import type { PutOptions, ReadOptions } from '../client/operation-options.ts'
 import type { Store } from '../client/store.ts'
 import { allProcesses, withDescendants } from './process-cpu.ts'
@@ -7,6 +8,7 @@ import type { Promised, Target, TargetMode, TargetProcess } from './target.ts'
 export interface CarillonTargetOptions {
   readonly servers: readonly string[]
   readonly token?: string | undefined
+  readonly tls?: TlsOptions | undefined
   readonly cluster?: string | undefined
   readonly bucket: string
   readonly keys: number
@@ -27,6 +29,7 @@ export async function openCarillon(options: CarillonTargetOptions): Promise<Targ
   const store = await connect({
     servers: options.servers,
     token: options.token,
+    tls: options.tls,
     cluster: options.cluster,
     // The cluster's own limit decides.
     pairBytesMax: Math.max(pairBytesMin, options.valueBytes + pairOverheadBytes)

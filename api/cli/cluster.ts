@@ -1,4 +1,5 @@
 import type { QuorumOptions, Receipt, Strength } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { TlsOptions } from '../client/client-options.ts'
 
 /** How to reach a cluster. */
 export interface ClusterOptions {
@@ -6,6 +7,8 @@ export interface ClusterOptions {
   readonly servers: readonly string[]
   /** '' for none. */
   readonly token: string
+  /** undefined: in the clear, unless an address says `tls://`. */
+  readonly tls?: TlsOptions | undefined
   readonly cluster: string
   readonly connectTimeoutMs: number
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { sentenceOf } from './sentence.ts'
-import { done, failed, usage, UsageError, type Status, type Terminal } from './terminal.ts'
+import { CommandFailure, done, failed, usage, UsageError, type Status, type Terminal } from './terminal.ts'
 
 /** A command's name and summary, for the list; its module, with options and action, is loaded when it is called. */
 export interface CommandEntry {
@@ -87,5 +87,6 @@ function calledCommand(words: readonly string[]): string | undefined {
 async function statusOf(error: unknown, terminal: Terminal): Promise<Status> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
   await terminal.errors.write(`carillon: ${sentenceOf(error)}\n`)
+  if (error instanceof CommandFailure) return error.status
   return error instanceof UsageError ? usage : failed
 }

@@ -7,10 +7,11 @@ import { until } from './interruption.ts'
 import { defaultServers } from './options.ts'
 
 /** A cluster over NATS, by the same client that programs use. */
-export async function connectCluster({ servers, token, cluster, connectTimeoutMs }: ClusterOptions): Promise<Cluster> {
+export async function connectCluster({ servers, token, tls, cluster, connectTimeoutMs }: ClusterOptions): Promise<Cluster> {
   const store = await connect({
     servers: servers === defaultServers ? await listening(servers) : servers,
     cluster,
+    tls,
     connectTimeoutMs,
     // The cluster's own limit counts.
     pairBytesMax: limits.pairBytesCeiling,

@@ -3,12 +3,17 @@ import type { ConsistencyLevel } from '../../model/quorum.ts'
 import { bucketFault, keyFault } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
 import type { ClusterOptions, Cluster, RequestOptions } from './cluster.ts'
+import { tlsOf, tokenOf } from './credentials.ts'
 import { UsageError, type Terminal } from './terminal.ts'
 
 /** What the flags below parse to. */
 export interface ConnectionFlags {
   readonly servers?: readonly string[]
   readonly token?: string
+  readonly tokenFile?: string
+  readonly tlsCa?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly cluster?: string
   readonly connectTimeout: number
 }
@@ -39,6 +44,10 @@ export function addConnectionOptions(command: Command): Command {
       serversOf
     )
     .option('--token <TOKEN>', 'the cluster’s token (or CARILLON_TOKEN, which other users of the machine cannot see)')
+    .option('--token-file <FILE>', 'a file that holds the token (or CARILLON_TOKEN_FILE)')
+    .option('--tls-ca <FILE>', 'the authority of the cluster’s certificates, PEM: TLS and nothing less (or CARILLON_TLS_CA)')
+    .option('--tls-cert <FILE>', 'a certificate to show, PEM, where the cluster asks for one (or CARILLON_TLS_CERT)')
+    .option('--tls-key <FILE>', 'its key, PEM (or CARILLON_TLS_KEY)')
     .option('--cluster <NAME>', 'the cluster’s name (default: carillon; or CARILLON_CLUSTER)', clusterOf)
     .addOption(
       wholeOption('--connect-timeout <MS>', 'milliseconds to wait for a host', 1, 60_000).default(connectTimeoutMsDefault)
@@ -124,10 +133,10 @@ function serversOf(text: string): readonly string[] {
   if (servers.length === 0 || servers.length > serversMax)
     throw new InvalidArgumentError(`Allowed are 1 to ${serversMax} addresses.`)
   for (const server of servers) {
-    if (!/^(nats:\/\/)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/.test(server)) {
+    if (!/^((?:nats|tls):\/\/)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/.test(server)) {
       // Not an InvalidArgumentError: commander would repeat what may be a password.
       throw new UsageError(
-        `${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT; credentials go in --token.`
+        `${JSON.stringify(server.replace(/\/\/.*@/, '//…@'))} is no NATS address: write nats://HOST:PORT, or tls://; credentials go in --token.`
       )
     }
   }
@@ -156,7 +165,8 @@ export async function withCluster<T>(
 export function clusterOptionsOf({ environment }: Terminal, flags: ConnectionFlags): ClusterOptions {
   return {
     servers: flags.servers ?? fromEnvironment('CARILLON_SERVERS', environment.servers, serversOf) ?? defaultServers,
-    token: flags.token ?? environment.token,
+    token: tokenOf(flags, environment),
+    tls: tlsOf(flags, environment),
     cluster: flags.cluster ?? fromEnvironment('CARILLON_CLUSTER', environment.cluster, clusterOf) ?? 'carillon',
     connectTimeoutMs: flags.connectTimeout
   }

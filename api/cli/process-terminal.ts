@@ -37,7 +37,11 @@ function clientEnvironment(environment: Readonly<Record<string, string | undefin
   return {
     servers: environment['CARILLON_SERVERS'] ?? '',
     token: environment['CARILLON_TOKEN'] ?? '',
-    cluster: environment['CARILLON_CLUSTER'] ?? ''
+    cluster: environment['CARILLON_CLUSTER'] ?? '',
+    tokenFile: environment['CARILLON_TOKEN_FILE'] ?? '',
+    tlsCa: environment['CARILLON_TLS_CA'] ?? '',
+    tlsCert: environment['CARILLON_TLS_CERT'] ?? '',
+    tlsKey: environment['CARILLON_TLS_KEY'] ?? ''
   }
 }
 

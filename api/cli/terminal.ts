@@ -27,13 +27,20 @@ export interface ClientEnvironment {
   readonly servers: string
   readonly token: string
   readonly cluster: string
+  /** Paths of files. */
+  readonly tokenFile?: string
+  readonly tlsCa?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
 }
 
 /** Exit statuses. */
 export const done = 0
 export const failed = 1
 export const usage = 2
-export type Status = typeof done | typeof failed | typeof usage
+/** The host has left its cluster, or was removed: whoever starts it again and again may stop. */
+export const departed = 3
+export type Status = typeof done | typeof failed | typeof usage | typeof departed
 
 /** The command was written wrongly: exit status 2. */
 export class UsageError extends Error {
@@ -43,10 +50,12 @@ export class UsageError extends Error {
   }
 }
 
-/** The work failed for a reason that is said in one sentence: exit status 1. */
+/** The work failed for a reason that is said in one sentence: exit status 1, unless there is one that says more. */
 export class CommandFailure extends Error {
-  constructor(text: string) {
+  readonly status: Status
+  constructor(text: string, status: Status = failed) {
     super(text)
+    this.status = status
     this.name = 'CommandFailure'
   }
 }

@@ -1,18 +1,30 @@
 import { isToken } from '../../bus/bus.ts'
+import type { TlsMaterial } from '../../bus/nats-tls.ts'
 import { defaultCluster } from '../../bus/subject.ts'
 import { limits } from '../../model/limits.ts'
 import { badRequest } from './errors.ts'
 import { bad, checkNames, wholeNumber } from './operation-options.ts'
 
+/** How to know the cluster's servers, and to be known to them. PEM texts. */
+export interface TlsOptions {
+  /** Whose certificates are believed; default: those that Node trusts. */
+  readonly ca?: string | undefined
+  /** This client's own certificate and its key, where the cluster asks for one. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
 /** How to reach a cluster, and what its requests get where they say nothing. */
 export interface ConnectOptions {
-  /** `nats://host:port`, one or more (a list, or with commas); one that can be reached is enough. */
+  /** `nats://host:port`, or `tls://` for nothing less than TLS; one or more (a list, or with commas); one that can be reached is enough. */
   readonly servers: string | readonly string[]
   /** Where the cluster wants one. */
   readonly token?: string | undefined
   /** Instead of `token`. */
   readonly user?: string | undefined
   readonly password?: string | undefined
+  /** PEM texts. With it, or a server spelled `tls://`, nothing is sent before the server has shown a certificate for its own name. */
+  readonly tls?: TlsOptions | undefined
   /** The cluster's name; default `carillon`. */
   readonly cluster?: string | undefined
   /** Of each request; default 2,000, at most 60,000. */
@@ -37,6 +49,7 @@ export interface ClientSettings {
   readonly servers: readonly string[]
   readonly user: string | undefined
   readonly password: string | undefined
+  readonly tls: TlsMaterial | undefined
   readonly cluster: string
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
@@ -59,8 +72,8 @@ export const clientDefaults = Object.freeze({
   readsFrom: 'owners'
 } as const)
 
-const names = ['servers', 'token', 'user', 'password', ...Object.keys(clientDefaults)]
-const serverPattern = /^(?:nats:\/\/)?(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/
+const names = ['servers', 'token', 'user', 'password', 'tls', ...Object.keys(clientDefaults)]
+const serverPattern = /^(?:(?:nats|tls):\/\/)?(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/
 
 /** @throws {BadRequest} names the option, its value and what is allowed; never a secret */
 export function clientSettings(options: ConnectOptions): ClientSettings {
@@ -73,10 +86,12 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
   if (token !== undefined && (user !== undefined || password !== undefined))
     throw badRequest('there is a token, and a user or password: give one or the other')
   if ((user === undefined) !== (password === undefined)) throw badRequest('user and password belong together: give both or none')
+  const servers = serversOf(options.servers)
   return {
-    servers: serversOf(options.servers),
+    servers,
     user: token === undefined ? user : tokenUser,
     password: token ?? password,
+    tls: tlsOf(options.tls, servers),
     cluster,
     timeoutMs: whole('timeoutMs', options.timeoutMs, 1, limits.requestTimeoutMsMax),
     connectTimeoutMs: whole('connectTimeoutMs', options.connectTimeoutMs, 1, 600_000),
@@ -85,6 +100,19 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
     inFlightMax: whole('inFlightMax', options.inFlightMax, 1, 1_000_000),
     readsFrom: readsFromOf(options.readsFrom)
   }
+}
+
+function tlsOf(given: unknown, servers: readonly string[]): TlsMaterial | undefined {
+  if (given === undefined) return servers.some(server => server.startsWith('tls://')) ? {} : undefined
+  if (typeof given !== 'object' || given === null) throw badRequest('tls has to be an object with some of ca, cert and key')
+  for (const [name, value] of Object.entries(given)) {
+    if (!['ca', 'cert', 'key'].includes(name)) throw badRequest(`tls.${name} is unknown: there are ca, cert and key`)
+    if (value !== undefined && (typeof value !== 'string' || !value.includes('-----BEGIN ')))
+      throw badRequest(`tls.${name} has to be a PEM text (with a line -----BEGIN …), not a path`)
+  }
+  const { ca, cert, key } = given as TlsOptions
+  if ((cert === undefined) !== (key === undefined)) throw badRequest('tls.cert and tls.key belong together: give both or none')
+  return { ca, cert, key }
 }
 
 function readsFromOf(given: unknown): ClientSettings['readsFrom'] {
@@ -104,7 +132,8 @@ function whole(
 
 function serversOf(servers: string | readonly string[]): readonly string[] {
   const given: unknown = typeof servers === 'string' ? servers.split(',') : servers
-  if (!Array.isArray(given) || given.length === 0) throw bad('servers', servers, 'nats://host:port, one or more')
+  if (!Array.isArray(given) || given.length === 0)
+    throw bad('servers', servers, 'nats://host:port or tls://host:port, one or more')
   return given.map((each: unknown) => {
     const server = typeof each === 'string' ? each.trim() : ''
     const port = serverPattern.exec(server)?.[1]
@@ -112,7 +141,7 @@ function serversOf(servers: string | readonly string[]): readonly string[] {
       throw bad(
         'servers',
         typeof each === 'string' ? withoutSecrets(each) : each,
-        'nats://host:port, credentials go in token, or user and password'
+        'nats://host:port or tls://host:port, credentials go in token, or user and password'
       )
     }
     return server

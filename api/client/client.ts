@@ -52,14 +52,15 @@ interface Opening {
 
 async function open(settings: ClientSettings, opening: Opening): Promise<Store> {
   const { opened } = opening
-  const { servers, user, password, cluster } = settings
-  const desk = await NatsDesk.connect({ servers, cluster, user, password })
+  const { servers, user, password, tls, cluster } = settings
+  const desk = await NatsDesk.connect({ servers, cluster, user, password, tls })
   opened.push(desk)
   const bus = await NatsBus.connect({
     servers,
     near: { hostsMax: limits.nearHostsMax, locate: async host => nearServerOf(core.view, host, settings) },
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
+    tls,
     scheme: subjectScheme(cluster, 'c'),
     // Whoever knows it could read the replies.
     thread: clientThread(randomBytes(16).toString('hex')),

@@ -1,5 +1,6 @@
 import { connect, errors, type Msg, type NatsConnection } from 'nats'
 import type { RingView } from '../../actors/ring/ring-view.ts'
+import { natsTls, type TlsMaterial } from '../../bus/nats-tls.ts'
 import { adminSubject, eventSubscriptions, ringSubject } from '../../bus/subject.ts'
 import { fault, faultStatus, type Fault, type FaultCode } from '../../model/fault.ts'
 import { errorOf, StoreError } from './errors.ts'
@@ -16,6 +17,7 @@ export interface NatsDeskOptions {
   readonly cluster: string
   readonly user: string | undefined
   readonly password: string | undefined
+  readonly tls: TlsMaterial | undefined
 }
 
 /** The client's connection for what is not requests for data: the ring, events, administration. */
@@ -30,12 +32,13 @@ export class NatsDesk {
   }
 
   /** @throws {StoreError} nobody answers there, or the credentials are refused */
-  static async connect({ servers, cluster, user, password }: NatsDeskOptions): Promise<NatsDesk> {
+  static async connect({ servers, cluster, user, password, tls }: NatsDeskOptions): Promise<NatsDesk> {
     try {
       const nc = await connect({
         servers: [...servers],
         ...(user === undefined ? {} : { user }),
         ...(password === undefined ? {} : { pass: password }),
+        ...(tls === undefined ? {} : natsTls(tls, servers)),
         name: 'carillon client',
         timeout: connectMsMax,
         maxReconnectAttempts: -1,
@@ -153,5 +156,19 @@ export function connectError(error: unknown, servers: readonly string[]): StoreE
   if (/authorization|authentication|credential/i.test(text)) {
     return errorOf(fault('unauthorized', `${servers.join(', ')} refused the credentials: give token, or user and password`))
   }
+  const { code } = rootOf(error as Error) as NodeJS.ErrnoException
+  if (code !== undefined && /CERT|ALTNAME|SSL|TLS|SIGNED|SIGNATURE|ISSUER/.test(code)) {
+    const detail = `${servers.join(', ')}: no TLS between this client and the server (${code}, ${message}): give tls.ca, the authority of the cluster’s certificates, and an address that they are for`
+    return errorOf(fault('unavailable', detail))
+  }
+  if (/'tls'/.test(message))
+    return errorOf(fault('unavailable', `${servers.join(', ')} offers no TLS: write nats:// and leave tls out, if that is meant`))
   return errorOf(fault('unavailable', `no server answers at ${servers.join(', ')}: ${message}`))
+}
+
+/** What caused it in the first place. */
+function rootOf(error: Error): Error {
+  let root = error
+  for (let depth = 0; depth < 8 && root.cause instanceof Error; depth++) root = root.cause
+  return root
 }

@@ -15,9 +15,15 @@ const json = 'application/json; charset=utf-8'
 
 /** What people and tools ask about the cluster itself. */
 export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door): void {
-  app.get('/healthz', { schema: describeCluster.healthz }, (_request, reply) =>
-    reply.header('content-type', json).send('{"status":"alive"}')
-  )
+  app.get<{ Querystring: { ready?: string } }>('/healthz', { schema: describeCluster.healthz }, (request, reply) => {
+    // For probes that can show no token: yes or no, and not what is missing.
+    const isWell = request.query.ready === undefined || readiness().ready
+    const status = request.query.ready === undefined ? 'alive' : isWell ? 'ready' : 'not ready'
+    return reply
+      .code(isWell ? 200 : 503)
+      .header('content-type', json)
+      .send(JSON.stringify({ status }))
+  })
 
   app.get('/readyz', { schema: describeCluster.readyz }, (_request, reply) => {
     const { ready, missing } = readiness()

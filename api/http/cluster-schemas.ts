@@ -30,7 +30,12 @@ export const describeCluster = {
     'Let it stay; possible until the ring has moved',
     'How its removal stands, and what it waits for'
   ),
-  healthz: { tags: health, summary: 'Alive; needs no credentials', response: { 200: jsonReply('Alive', { status: text }) } },
+  healthz: {
+    tags: health,
+    summary: 'Alive; with the parameter ready, whether this host can reach a quorum of every partition. Needs no credentials',
+    querystring: { type: 'object', properties: { ready: text } },
+    response: { 200: jsonReply('Alive, or ready', { status: text }), 503: jsonReply('Not ready', { status: text }) }
+  },
   readyz: {
     tags: health,
     summary: 'Whether this host can reach a quorum of every partition',

@@ -14,10 +14,20 @@ export interface HttpSettings {
   readonly corsOrigins: readonly string[]
   /** Requests of one address in a second; 0: unlimited. */
   readonly rateLimitPerSecond: number
-  /** PEM texts; undefined: plain HTTP. */
-  readonly tls: { readonly key: string; readonly cert: string } | undefined
+  /** As Node's TLS server takes it, PEM texts; undefined: plain HTTP. */
+  readonly tls: HttpTls | undefined
   /** Streams of events that may be open. */
   readonly eventStreamsMax: number
+}
+
+export interface HttpTls {
+  readonly key: string
+  readonly cert: string
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Whose certificates clients may show, and whether they have to. */
+  readonly ca?: string
+  readonly requestCert?: boolean
+  readonly rejectUnauthorized?: boolean
 }
 
 export const httpSettingsDefault: HttpSettings = Object.freeze({

@@ -11,6 +11,7 @@ import { findNatsServer } from '../../bus/nats-binary.ts'
 import { NatsBus } from '../../bus/nats-bus.ts'
 import { type NatsExit, NatsServer } from '../../bus/nats-server.ts'
 import { subjectScheme } from '../../bus/subject.ts'
+import { makeCertificates } from '../../deploy/certificates.ts'
 import { contractCodec, envelopeTo, numberedMessage, Recorder, until } from '../contract/bus-harness.ts'
 import { anyPorts, folderFor, natsBinary, natsServerFor } from './nats-fixture.ts'
 
@@ -95,16 +96,31 @@ t.test('nats-server: a port in use → start fails with the reason', async t => 
   await t.rejects(NatsServer.start(options), /address already in use/)
 })
 
-t.test('nats-server: bound to the network without credentials for applications, or for routes → refused', async t => {
-  const base = { binary: await natsBinary(), name: 'a', cluster: 'carillon', directory: await folderFor(t), ports: anyPorts }
-  const application = { user: 'app', password: 'a-token' }
-  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0' }), /without credentials/)
-  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0', application }), /without credentials/)
-  await t.rejects(NatsServer.start({ ...base, bindHost: '0.0.0.0', routeSecret: 'secret' }), /without credentials/)
-  const server = await natsServerFor(t, { ...base, bindHost: '0.0.0.0', routeSecret: 'secret', application })
-  t.match(server.url, /^nats:\/\/127\.0\.0\.1:/)
-  t.ok(await listens(server.ports.client))
-})
+t.test(
+  'nats-server: bound to the network without TLS or without credentials for applications, or for routes → refused',
+  async t => {
+    const directory = await folderFor(t)
+    const base = { binary: await natsBinary(), name: 'a', cluster: 'carillon', directory, ports: anyPorts, bindHost: '0.0.0.0' }
+    const certificates = await folderFor(t)
+    await makeCertificates({ directory: certificates, hosts: ['a'], names: [], days: 2 })
+    const file = (name: string): string => join(certificates, name)
+    const whole = {
+      application: { user: 'app', password: 'a-token' },
+      routeSecret: 'secret',
+      tls: { caFile: file('ca.pem'), certFile: file('a.pem'), keyFile: file('a-key.pem'), asksClients: false }
+    }
+    for (const missing of [['application'], ['routeSecret'], ['tls'], ['application', 'routeSecret', 'tls']]) {
+      const parts = Object.fromEntries(Object.entries(whole).filter(([name]) => !missing.includes(name)))
+      await t.rejects(NatsServer.start({ ...base, ...parts }), /without TLS or without credentials/, missing.join())
+    }
+    const server = await natsServerFor(t, { ...base, ...whole })
+    t.match(server.url, /^tls:\/\/127\.0\.0\.1:/)
+    t.equal(server.publicUrl, undefined, 'nobody is told to connect to 0.0.0.0')
+    t.ok(await listens(server.ports.client))
+    const named = await natsServerFor(t, { ...base, ...whole, directory: await folderFor(t), advertise: 'a.example' })
+    t.equal(named.publicUrl, `tls://a.example:${named.ports.client}`)
+  }
+)
 
 for (const routeSecret of [undefined, 'open/sesame+&?@:']) {
   t.test(

@@ -89,7 +89,7 @@ t.test(
       '--nats-port',
       '0'
     ])
-    t.equal((await again.ended).status, 1, 'with its old directory it does not come back')
+    t.equal((await again.ended).status, 3, 'with its old directory it does not come back')
     t.match(again.err, /has left the cluster\. To let it join anew, move/)
     const more = new CarillonProcess(t, ['leave', third.name, '--servers', cluster.servers[0]!])
     t.equal((await more.ended).status, 1)

@@ -9,7 +9,8 @@ import { readConfigurationFile } from '../../deploy/configuration-file.ts'
 import { configurationDocument, masked, printedSettings } from '../../deploy/configuration-print.ts'
 import { settings, type HostSettings } from '../../deploy/configuration-schema.ts'
 import { nearestName } from '../../deploy/configuration-spelling.ts'
-import { isLoopback, readConfiguration, type ConfigurationSources } from '../../deploy/configuration.ts'
+import { isLoopback } from '../../deploy/configuration-security.ts'
+import { readConfiguration, type ConfigurationSources } from '../../deploy/configuration.ts'
 
 const read = (from: Partial<ConfigurationSources> = {}) =>
   readConfiguration({ hostname: 'machine', workingDirectory: '/work', ...from })
@@ -153,21 +154,59 @@ t.test('variables of a Kubernetes service named carillon → ignored, and told',
   t.strictSame(read({ environment }).ignoredVariables, ['CARILLON_SERVICE_HOST', 'CARILLON_PORT_7070_TCP_ADDR'])
 })
 
-t.test('a bind beyond loopback → refused, with what this release can do; loopback in every spelling → taken', async t => {
-  for (const bind of ['0.0.0.0', '::', '10.0.0.1', 'example.org', '128.0.0.1']) {
-    const [problem = ''] = problemsOf({ flags: { bind } })
-    t.match(
-      problem,
-      /beyond loopback every port needs TLS and credentials, and this configuration is without TLS and without a token/,
-      bind
-    )
-    t.match(problem, /cannot serve TLS yet, so bind 127\.0\.0\.1/)
+const closed = {
+  tlsCa: 'ca.pem',
+  tlsCert: 'a.pem',
+  tlsKey: 'a-key.pem',
+  tokenFile: 'token',
+  clusterSecretFile: 'secret',
+  advertise: '10.0.0.1'
+}
+
+t.test(
+  'a bind beyond loopback → refused with what is missing and how to get it; with all of it taken; loopback always taken',
+  async t => {
+    for (const bind of ['0.0.0.0', '::', '10.0.0.1', 'example.org', '128.0.0.1']) {
+      const [problem = ''] = problemsOf({ flags: { bind } })
+      t.match(problem, /beyond loopback every port needs TLS and credentials/, bind)
+      t.match(
+        problem,
+        /carillon certificates DIR.*carillon token > FILE.*set tokenFile.*set clusterSecretFile.*Or bind 127\.0\.0\.1/
+      )
+      t.strictSame(problemsOf({ flags: { bind, ...closed } }), [], bind)
+    }
+    const without = (...names: (keyof typeof closed)[]): string[] =>
+      problemsOf({
+        flags: {
+          bind: '0.0.0.0',
+          ...Object.fromEntries(Object.entries(closed).filter(([name]) => !names.includes(name as never)))
+        }
+      })
+    t.match(without('tlsCa', 'tlsCert', 'tlsKey'), [/without TLS \([^;]*\)\. Or/])
+    t.match(without('tokenFile'), [/without a token \([^;]*\)\. Or/])
+    t.match(without('clusterSecretFile'), [/without a secret between the hosts \([^;]*\)\. Or/])
+    t.match(without('advertise'), [/without the address that others reach this host by/])
+    t.match(problemsOf({ flags: { bind: '0.0.0.0', ...closed, advertise: '127.0.0.1' } }), [/set advertise/])
+    t.match(problemsOf({ flags: { ...closed, advertise: '0.0.0.0' } }), [/--advertise is "0\.0\.0\.0"/])
+    for (const bind of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
+      t.ok(isLoopback(bind))
+      t.strictSame(problemsOf({ flags: { bind } }), [], bind)
+    }
   }
-  t.match(problemsOf({ flags: { bind: '0.0.0.0', token: 'long-enough' } }), [/without TLS\. This release/])
-  for (const bind of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
-    t.ok(isLoopback(bind))
-    t.strictSame(problemsOf({ flags: { bind } }), [], bind)
-  }
+)
+
+t.test('parts of TLS and credentials that do not go together → refused', async t => {
+  t.match(problemsOf({ flags: { tlsCert: 'a.pem' } }), [/belong together: set tls\.ca and tls\.key, too/])
+  t.match(problemsOf({ flags: { tlsClients: 'certificate' } }), [/there is no TLS/])
+  t.match(problemsOf({ flags: { tokenFile: 'x' }, environment: { CARILLON_TOKEN: 'long-enough' } }), [
+    /token \(CARILLON_TOKEN\) and tokenFile \(--token-file\) are both set/
+  ])
+  t.match(problemsOf({ environment: { CARILLON_CLUSTER_SECRET: 'too-short' } }), [
+    /CARILLON_CLUSTER_SECRET is not one that can be used/
+  ])
+  const { settings: host } = read({ file: file('tls: {ca: ca.pem, cert: a.pem, key: /k/a-key.pem}\n') })
+  t.match(host, { tlsCa: '/work/ca.pem', tlsCert: '/work/a.pem', tlsKey: '/k/a-key.pem', tlsClients: 'token' })
+  t.strictSame(read({ flags: { join: 'tls://h:1,nats-route://i:2' } }).settings.join, ['h:1', 'i:2'])
 })
 
 t.test('a token, good or bad → masked wherever it could be shown', async t => {
@@ -179,6 +218,9 @@ t.test('a token, good or bad → masked wherever it could be shown', async t => 
   t.notMatch(JSON.stringify(printed), /a-secret/)
   t.equal(printedSettings(read()).find(({ key }) => key === 'token')?.value, '', 'that there is none is no secret')
   t.notMatch(problemsOf({ environment: { CARILLON_TOKEN: 'a secret token' } }).join(), /a secret/)
+  const secret = printedSettings(read({ environment: { CARILLON_CLUSTER_SECRET: 'a-secret-between-hosts' } }))
+  t.equal(secret.find(({ key }) => key === 'clusterSecret')?.value, masked)
+  t.notMatch(JSON.stringify(secret), /a-secret/)
 })
 
 t.test('a file that is no map of settings → refused by its name', async t => {
@@ -210,7 +252,7 @@ t.test('any text for any setting → settings that keep every bound, or a Config
         return
       }
       assert.ok(
-        isLoopback(host.bind) &&
+        (isLoopback(host.bind) || (host.tlsCert !== '' && host.token + host.tokenFile !== '')) &&
           host.replicas >= 1 &&
           host.readQuorum <= host.replicas &&
           host.httpPort >= 0 &&
