@@ -9,12 +9,15 @@ import { preferenceOf } from './ring-index.ts'
 import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import type { SystemResources } from '../system-resources.ts'
+import { TransferBudget } from './transfer-budget.ts'
+import type { TransferQuestion, TransferTold } from './transfer-protocol.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
 type TransferMessage =
   | VnodeReply
   | { readonly kind: 'ring'; readonly view: RingView }
   | { readonly kind: 'buckets'; readonly table: BucketTable }
+  | TransferQuestion
   | { readonly kind: 'renew' }
   | { readonly kind: 'retry'; readonly run: number }
 
@@ -49,6 +52,9 @@ interface TransferState {
   nextRun: number
   pairs: number
   hasArrived: boolean
+  readonly budget: TransferBudget
+  /** Runs that go on once the plan does. */
+  readonly held: Set<number>
 }
 
 const runsAtOnce = 4
@@ -68,14 +74,27 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
 
   start(_, context) {
     subscribe(undefined, context)
-    return { view: undefined, table: {}, arrival: '', waiting: [], active: new Map(), nextRun: 1, pairs: 0, hasArrived: false }
+    return {
+      view: undefined,
+      table: {},
+      arrival: '',
+      waiting: [],
+      active: new Map(),
+      nextRun: 1,
+      pairs: 0,
+      hasArrived: false,
+      budget: new TransferBudget(),
+      held: new Set()
+    }
   },
 
   receive(state, message, context) {
     switch (message.kind) {
       case 'ring':
         state.view = message.view
-        return plan(state, context)
+        state.budget.allow(message.view.pace)
+        plan(state, context)
+        return goOn(state, context)
       case 'buckets':
         state.table = message.table
         return
@@ -83,6 +102,8 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
         // The gossip agent may not have been ready for it.
         if (state.hasArrived && state.view?.moving !== 0) tellArrived(state, context)
         return subscribe(state.view, context)
+      case 'describe-transfer':
+        return context.send(message.replyTo, told(state))
       case 'retry': {
         const run = state.active.get(message.run)
         if (run !== undefined) fetch(state, run, context)
@@ -125,6 +146,8 @@ function plan(state: TransferState, context: TransferContext): void {
   state.pairs = 0
   state.waiting = []
   state.active.clear()
+  state.held.clear()
+  state.budget.begin(context.now())
   const replicas = replicaCounts(view, state.table)
   for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self, replicas)
   proceed(state, context)
@@ -190,6 +213,7 @@ function proceed(state: TransferState, context: TransferContext): void {
   }
   if (state.active.size > 0 || state.hasArrived) return
   state.hasArrived = true
+  state.budget.end(context.now())
   if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
   tellArrived(state, context)
 }
@@ -209,6 +233,13 @@ function fetch(state: TransferState, run: Run, context: TransferContext): void {
   run.id = state.nextRun++
   state.active.set(run.id, run)
   run.page = undefined
+  const waitMs = state.budget.waitMs(context.now())
+  if (waitMs > 0) {
+    // While the plan is paused nobody knows for how long; the ring that says that it goes on wakes it up.
+    if (waitMs === Number.POSITIVE_INFINITY) state.held.add(run.id)
+    else context.after(waitMs, { kind: 'retry', run: run.id })
+    return
+  }
   run.attempt++
   if (run.after === undefined) run.intake = `${context.incarnation}-${run.id}`
   // One that has left the cluster has the plan made anew with the next view.
@@ -235,6 +266,7 @@ function replied(state: TransferState, run: Run, reply: VnodeReply, context: Tra
       if (run.page !== undefined) return
       if ((reply.corrupt ?? 0) > 0 && !run.isWithoutFloors) return damaged(run, context)
       state.pairs += reply.pairs.length
+      state.budget.moved(bytesOf(reply), context.now())
       return take(state, run, reply, context)
     case 'taken':
       if (run.page === undefined) return
@@ -245,6 +277,26 @@ function replied(state: TransferState, run: Run, reply: VnodeReply, context: Tra
       return failed(run, reply.fault, context)
     default:
   }
+}
+
+/** What was held up while the plan was paused. */
+function goOn(state: TransferState, context: TransferContext): void {
+  if (state.held.size === 0 || state.budget.waitMs(context.now()) === Number.POSITIVE_INFINITY) return
+  const held = [...state.held]
+  state.held.clear()
+  for (const id of held) {
+    const run = state.active.get(id)
+    if (run !== undefined) fetch(state, run, context)
+  }
+}
+
+function bytesOf({ pairs }: Page): number {
+  return pairs.reduce((sum, { key, siblings }) => sum + key.length + siblings.length, 0)
+}
+
+function told({ arrival, waiting, active, pairs, budget, hasArrived }: TransferState): TransferTold {
+  const runs = hasArrived ? 0 : waiting.length + active.size
+  return { kind: 'transfer', arrival, runs, pairs, bytes: budget.bytes, bytesPerSecond: budget.measuredBytesPerSecond }
 }
 
 /** From the first page. */
