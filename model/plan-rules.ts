@@ -26,12 +26,12 @@ export function whyNotPlanned(changes: readonly StagedChange[], { members, hosts
   const nameOf = (uid: number): string => members.find(member => member.uid === uid)?.name ?? `host ${uid}`
   let after = atTurn(members, undefined)
   for (const change of changes) {
+    const why = whyNot(change, members)
+    if (why !== undefined) return why
     for (const uid of namedIn(change)) {
       if (named.has(uid)) return bad(`${nameOf(uid)} is in the plan already: a plan changes a host once`)
       named.add(uid)
     }
-    const why = whyNot(change, members)
-    if (why !== undefined) return why
     const comer = members.find(({ uid }) => uid === change.uid)
     const isNew = change.kind === 'join' || change.kind === 'replace'
     after = afterChange(change, isNew && comer !== undefined ? [...after.filter(({ uid }) => uid !== comer.uid), comer] : after)

@@ -12,8 +12,12 @@ import { dropPlan } from './gossip-plan.ts'
 import type { GossipMessage, PlanOrder, PlanReply, WantedChange } from './gossip-protocol.ts'
 import { whyNotLeave } from './gossip-refusals.ts'
 import { setSelf } from './gossip-rows.ts'
-import { agentOf, type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { agentOf, type GossipContext, type GossipState, isLivingOther, selfOf } from './gossip-state.ts'
+import { sendRows } from './gossip-sync.ts'
 import { publish } from './gossip-view.ts'
+
+/** Hosts that are told of a plan at once; the others hear of it from those. */
+const tellsMax = 32
 
 type Of<K extends GossipMessage['kind']> = Extract<GossipMessage, { kind: K }>
 
@@ -33,8 +37,15 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
     const why = carryOut(state, self, kept?.plan, order, context)
     if (why !== undefined) return refuse(why)
     publish(state, context)
+    tellOthers(state, self, context)
   }
   tell(state, replyTo, context)
+}
+
+/** At once, since the operator's next word may be to any of them. */
+function tellOthers(state: GossipState, { uid }: Member, context: GossipContext): void {
+  const others = state.members.members.filter(member => isLivingOther(state, member.uid, context))
+  for (const { name } of others.slice(0, tellsMax)) sendRows(state, name, [uid], [], context)
 }
 
 function keeperIsDown({ keeper }: KeptPlan): Fault {
