@@ -12,6 +12,8 @@ export interface SystemResources {
   readonly birthShape: Omit<ClusterShape, 'id'>
   /** Whether it was told of hosts to join: then it waits for them rather than begin a cluster of its own. */
   readonly joins: boolean
+  /** Whether newcomers shall wait until a plan with their join is committed; for this host itself, when it comes, as well. Default false. */
+  readonly asksFirst?: boolean
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
   /** Told once this host has left the cluster, and the others know: its process can end. */

@@ -3,6 +3,7 @@ import { fault, isFault } from '../model/fault.ts'
 import { limits } from '../model/limits.ts'
 import type { ChangeOrder } from '../actors/gossip/gossip-protocol.ts'
 import type { Admin } from './admin.ts'
+import { throttleOf, wantedChangeOf } from './admin-plan.ts'
 import { checkedLimit, type KeysPage } from './admin-keys.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import { jsonTextOf } from './json-text.ts'
@@ -22,6 +23,17 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   repair: async admin => JSON.stringify(await admin.repair()),
   leave: async (admin, request) => JSON.stringify(await admin.leave(requiredHost(request), orderOf(request))),
   remove: async (admin, request) => JSON.stringify(await admin.remove(requiredHost(request), orderOf(request))),
+  plan: async (admin, request) =>
+    JSON.stringify({ plan: await (flagOf(request, 'brief') ? admin.plans.brief() : admin.plans.shown()) }),
+  'plan.stage': async (admin, request) => JSON.stringify({ plan: await admin.plans.stage(wantedChangeOf(request)) }),
+  'plan.commit': async admin => JSON.stringify({ plan: await admin.plans.order({ what: 'commit' }) }),
+  'plan.pause': async admin => JSON.stringify({ plan: await admin.plans.order({ what: 'pause' }) }),
+  'plan.resume': async admin => JSON.stringify({ plan: await admin.plans.order({ what: 'resume' }) }),
+  'plan.abort': async admin => JSON.stringify({ plan: await admin.plans.order({ what: 'abort' }) }),
+  'plan.throttle': async (admin, request) => {
+    const bytesPerSecond = throttleOf(request['bytes_per_second'])
+    return JSON.stringify({ plan: await admin.plans.order({ what: 'throttle', bytesPerSecond }) })
+  },
   metrics: admin => admin.metrics(),
   'profile-begin': async (admin, request) => {
     const host = admin.hostNamed(textOf(request, 'host'))
@@ -69,7 +81,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, plan, plan.stage, plan.commit, plan.pause, plan.resume, plan.abort, plan.throttle, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}

@@ -9,9 +9,10 @@ import { bucketFault, keyFault, keyOf } from '../model/key.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
+import { PlanAdmin, type PlanBrief } from './admin-plan.ts'
 import { ProfileAdmin } from './admin-profile.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
-import { badRequest, errorOf } from './client/errors.ts'
+import { badRequest, errorOf, StoreError } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
 
 /** One host as `/api/v1/cluster` shows it. */
@@ -38,7 +39,7 @@ export interface ClusterShown {
   readonly datacenters: readonly string[]
   readonly hosts: readonly HostShown[]
   /** Staged changes; null where there are none. */
-  readonly plan: null
+  readonly plan: PlanBrief | null
 }
 
 /** How the change of a host's place on the ring stands. */
@@ -68,6 +69,7 @@ export class Admin {
   readonly #host: string
   readonly #timeoutMs: number
   readonly profiles: ProfileAdmin
+  readonly plans: PlanAdmin
 
   /** @param host the one whose ring keeper, gossip agent and inspector are asked: the door's own */
   constructor(options: { readonly core: StoreCore; readonly host: string; readonly timeoutMs?: number | undefined }) {
@@ -75,10 +77,11 @@ export class Admin {
     this.#host = options.host
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
     this.profiles = new ProfileAdmin(options.core, this.#timeoutMs)
+    this.plans = new PlanAdmin(options.core, options.host, this.#timeoutMs, () => this.#describe())
   }
 
   async cluster(): Promise<ClusterShown> {
-    const { cluster, view } = await this.#describe()
+    const [{ cluster, view }, plan] = await Promise.all([this.#describe(), this.#plan()])
     const owned = new Array<number>(view.hosts.length).fill(0)
     for (const owners of view.owners) for (const index of owners) owned[index] = (owned[index] ?? 0) + 1
     return {
@@ -100,7 +103,17 @@ export class Admin {
         partitions: owned[index]!,
         version
       })),
-      plan: null
+      plan
+    }
+  }
+
+  /** A host that has just begun does not know it yet, and shows the rest all the same. */
+  async #plan(): Promise<PlanBrief | null> {
+    try {
+      return await this.plans.brief()
+    } catch (error) {
+      if (error instanceof StoreError) return null
+      throw error
     }
   }
 

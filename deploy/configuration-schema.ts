@@ -76,6 +76,13 @@ export const hostSettingsSchema = Type.Object(
       description:
         'Hosts of the cluster to join, by address and route port; one that lives is enough. Empty: this host starts a cluster of its own.'
     }),
+    newcomers: Type.Unsafe<'join' | 'wait'>({
+      type: 'string',
+      enum: ['join', 'wait'],
+      default: 'join',
+      description:
+        'What hosts do that come to the cluster: join at once, or wait until a plan with them is committed (`carillon join`, `carillon replace`). One host that says `wait` says it for its cluster; a newcomer, for itself. A host that lost its disk takes its own place again in either case.'
+    }),
     dc: Type.String({ default: 'dc1', ...placeName('Datacenter of the host.') }),
     zone: Type.String({
       default: 'zone1',

@@ -46,6 +46,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     },
     birthShape: { partitions: host.partitions, replicas: host.replicas },
     joins: host.join.length > 0,
+    asksFirst: host.newcomers === 'wait',
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),
     left: () => system.signal<HostMessage>(main, { kind: 'left' }),

@@ -26,6 +26,11 @@ export const limits = Object.freeze({
   hostsMax: 4096,
   weightMin: 0.01,
   weightMax: 1000,
+  /** Changes of the ring that one plan may hold. */
+  planChangesMax: 32,
+  /** Bounds of what a host may fetch in a second while a plan is carried out. */
+  planBytesPerSecondMin: 1024,
+  planBytesPerSecondMax: 1024 * 1024 * 1024 * 1024,
   /** Bytes of one bus message: below the 1 MB that a nats-server takes by default. */
   busMessageBytesMax: 1_000_000,
   /** A batch leaves early once it holds this much. */

@@ -1,3 +1,5 @@
+import { type Plan, planText } from './staged-plan.ts'
+
 export const hostStates = Object.freeze(['joining', 'up', 'leaving', 'suspect', 'down', 'left', 'removed'] as const)
 /** In the order of precedence: of two records of one incarnation the later state wins. */
 export type HostState = (typeof hostStates)[number]
@@ -34,6 +36,22 @@ export interface Member {
   readonly ticket?: number | undefined
   /** Uid of a member that is down for good, and whose removal this host sees through. */
   readonly removing?: number | undefined
+  /**
+   * Uid of the member whose place it takes, while it joins; once it is up, of the one whose place it has taken, until that one is gone.
+   */
+  readonly replaces?: number | undefined
+  /** The weight that it shall have once the ring has moved. */
+  readonly nextWeight?: number | undefined
+  /** It has come, and waits to be told to join: until then it is nobody's owner. */
+  readonly isWaiting?: boolean | undefined
+  /** The name that placement knows it by: of the host whose place it took. Undefined: its own. */
+  readonly place?: string | undefined
+  /** Its operator wants newcomers to wait until a plan with their join is committed; one such host speaks for the cluster. */
+  readonly asksFirst?: boolean | undefined
+  /** The plan by which it began the change that it sees through: taken back where that plan is no more. */
+  readonly planned?: number | undefined
+  /** Changes of the ring that are staged, or under way, and that this host keeps for the cluster. */
+  readonly plan?: Plan | undefined
   /** What its heartbeat counter, which it raises in each round, stood at when it last changed this row. */
   readonly heartbeat: number
   /** Data threads: partition p lives on thread `data-(p mod threads)`. */
@@ -128,13 +146,31 @@ export function mergeMembership(a: Membership, b: readonly Member[]): Membership
 export function ringMembers(members: readonly Member[], when: 'present' | 'future' = 'present'): readonly Member[] {
   const excluded: Standing = when === 'present' ? 'joining' : 'leaving'
   const byName = new Map<string, Member>()
-  for (const member of members) {
-    if (isGone(member.state) || member.standing === excluded || member.standing === 'drained') continue
+  const displaced = displacedOf(members)
+  for (const each of members) {
+    if (isGone(each.state) || each.standing === excluded || each.standing === 'drained') continue
+    if (each.isWaiting === true || displaced.has(each.uid)) continue
+    const member = when === 'future' && each.nextWeight !== undefined ? { ...each, weight: each.nextWeight } : each
     const other = byName.get(member.name)
     if (other === undefined || (member.incarnation - other.incarnation || member.uid - other.uid) > 0)
       byName.set(member.name, member)
   }
   return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
+}
+
+/**
+ * Uids of the members whose place another one has taken: by its word they are out of the ring, whatever they know of it themselves. That one stays
+ * said, also when the one that took the place is gone in its turn.
+ */
+export function displacedOf(members: readonly Member[]): ReadonlySet<number> {
+  const displaced = new Set<number>()
+  for (const { replaces, standing } of members) if (replaces !== undefined && standing !== 'joining') displaced.add(replaces)
+  return displaced
+}
+
+/** The name that placement knows a member by. */
+export function placeOf({ place, name }: Pick<Member, 'place' | 'name'>): string {
+  return place ?? name
 }
 
 /**
@@ -187,8 +223,28 @@ function textOf(member: Member): string {
 }
 
 /** What a row says of a change that its host sees through; nothing where there is none, so that hosts of earlier releases agree. */
-export function changeWords({ ticket, removing }: Pick<Member, 'ticket' | 'removing'>): readonly number[] {
+export function changeWords(member: Partial<Member>): readonly unknown[] {
+  const { ticket, removing } = member
+  if (saysMore(member)) {
+    const { replaces, nextWeight, isWaiting, place, asksFirst, planned, plan } = member
+    const words = [replaces ?? 0, nextWeight ?? 0, isWaiting === true, place ?? '', asksFirst === true, planned ?? 0]
+    return [ticket ?? 0, removing ?? 0, ...words, plan === undefined ? null : planText(plan)]
+  }
   return ticket === undefined && removing === undefined ? [] : [ticket ?? 0, removing ?? 0]
+}
+
+/** Whether a row has anything that came with plans. */
+export function saysMore(member: Partial<Member>): boolean {
+  const { replaces, nextWeight, isWaiting, place, asksFirst, planned, plan } = member
+  return (
+    replaces !== undefined ||
+    nextWeight !== undefined ||
+    isWaiting === true ||
+    place !== undefined ||
+    asksFirst === true ||
+    planned !== undefined ||
+    plan !== undefined
+  )
 }
 
 /** By UTF-16 code units: the same on every host, whatever its locale. */

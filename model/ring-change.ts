@@ -1,18 +1,20 @@
 import { hash32, mix32 } from './hash.ts'
-import { isGone, type Member, ringMembers, successorOf } from './membership.ts'
+import { displacedOf, isGone, type Member, placeOf, ringMembers, successorOf } from './membership.ts'
 
 /**
  * One host's place on the ring changes. A change is announced in the row of the host that sees it through, and ended there, too: so
  * nobody else can take it back in the moment in which it is done.
  */
 export interface Change {
-  readonly kind: 'join' | 'leave' | 'remove'
+  readonly kind: 'join' | 'leave' | 'remove' | 'weight' | 'replace'
   /** The host whose place changes. */
   readonly subject: Member
   /** Who sees it through: the host itself; for one that is dead, another. */
   readonly by: Member
   /** The row's, see `ticketOf`. */
   readonly ticket: number
+  /** Of a `replace`: the host whose place the subject takes. */
+  readonly replaced?: Member
 }
 
 /** What a host has promised: to write by the ring of this change, until whoever sees it through has ended it, or begun it anew. */
@@ -30,13 +32,21 @@ export interface Promised {
  */
 export function changesOf(members: readonly Member[]): readonly Change[] {
   const changes: (Change & { readonly rank: number; turn: number })[] = []
+  const condemned = new Set(members.flatMap(({ state, removing }) => (removing === undefined || isGone(state) ? [] : removing)))
+  const displaced = displacedOf(members)
   for (const by of members) {
     if (isGone(by.state)) continue
     const ticket = by.ticket ?? by.incarnation
     const change = { subject: by, by, ticket, turn: ticket, rank: 1 }
-    if (by.standing === 'joining') changes.push({ ...change, kind: 'join', rank: replacesAnother(by, members) ? 0 : 1 })
-    if (by.standing === 'leaving') changes.push({ ...change, kind: 'leave' })
-    if (by.removing === undefined) continue
+    if (by.standing === 'joining' && by.isWaiting !== true && by.replaces === undefined)
+      changes.push({ ...change, kind: 'join', rank: replacesAnother(by, members) ? 0 : 1 })
+    if (by.standing === 'leaving' && !displaced.has(by.uid)) changes.push({ ...change, kind: 'leave' })
+    // Of one that is declared dead nobody waits for its own word.
+    if (by.standing === 'up' && by.nextWeight !== undefined && !condemned.has(by.uid) && !displaced.has(by.uid))
+      changes.push({ ...change, kind: 'weight' })
+    const replaced = replacedBy(by, members)
+    if (replaced !== undefined && !displaced.has(replaced.uid)) changes.push({ ...change, kind: 'replace', replaced })
+    if (by.removing === undefined || by.replaces === by.removing) continue
     const subject = members.find(({ uid }) => uid === by.removing)
     if (subject === undefined || isGone(subject.state)) continue
     if (subject.standing === 'up' || subject.standing === 'leaving') changes.push({ ...change, kind: 'remove', subject })
@@ -50,6 +60,19 @@ export function changesOf(members: readonly Member[]): readonly Change[] {
 
 function replacesAnother({ name }: Member, members: readonly Member[]): boolean {
   return members.some(other => other.name === name && other.standing !== 'joining' && !isGone(other.state))
+}
+
+/**
+ * The member whose place a joining host is about to take. None where that one gives its place up itself, or is gone; and none where the newcomer has lost
+ * its disk since, so that another self has come under its name: that one waits or joins as any other.
+ */
+function replacedBy(by: Member, members: readonly Member[]): Member | undefined {
+  if (by.replaces === undefined || by.standing !== 'joining' || by.isWaiting === true) return undefined
+  if (
+    members.some(each => each.name === by.name && !isGone(each.state) && each.incarnation > by.incarnation && each.uid !== by.uid)
+  )
+    return undefined
+  return members.find(({ uid, state, standing }) => uid === by.replaces && standing === 'up' && !isGone(state))
 }
 
 /**
@@ -80,7 +103,7 @@ export function promisedChange(members: readonly Member[], promised: Promised): 
       kind !== 'join' &&
       subject.uid === promised.subject &&
       ticket <= promised.ticket &&
-      (kind !== 'leave' || subject.state !== 'down' || successorOf(subject, members) === undefined)
+      ((kind !== 'leave' && kind !== 'weight') || subject.state !== 'down' || successorOf(subject, members) === undefined)
   )
 }
 
@@ -93,18 +116,39 @@ export function promiseOf({ kind, subject }: Change, members: readonly Member[])
 
 /** The members as the ring has them while one change is under way: whoever waits for a turn stands where it stood before. */
 export function atTurn<M extends Member>(members: readonly M[], moving: Change | undefined): readonly M[] {
-  const uid = moving?.subject.uid
+  const displaced = displacedOf(members)
   return members.flatMap(member => {
-    if (member.standing === 'drained') return []
-    if (member.standing === 'joining') return member.uid === uid ? member : []
-    const standing = member.uid === uid ? 'leaving' : 'up'
-    return member.standing === standing ? member : { ...member, standing }
+    if (member.standing === 'drained' || displaced.has(member.uid)) return []
+    const isSubject = member.uid === moving?.subject.uid
+    if (member.standing === 'joining') return isSubject && member.isWaiting !== true ? comingMember(member, moving) : []
+    const isGoing = isSubject ? moving.kind === 'leave' || moving.kind === 'remove' : member.uid === moving?.replaced?.uid
+    const standing = isGoing ? 'leaving' : 'up'
+    const { nextWeight, ...rest } = member
+    const row = nextWeight === undefined || (isSubject && moving.kind === 'weight') ? member : (rest as M)
+    return row.standing === standing ? row : { ...row, standing }
   })
+}
+
+/** One that replaces another stands where that stood, with its weight: so nothing moves but what that one has. */
+function comingMember<M extends Member>(member: M, moving: Change | undefined): M {
+  const replaced = moving?.replaced
+  return replaced === undefined ? member : inPlaceOf(member, replaced)
+}
+
+/** A member with the seat, the weight and the place of another. */
+export function inPlaceOf<M extends Member>(member: M, replaced: Member): M {
+  const { seat: _, ...rest } = member
+  const { weight, seat } = replaced
+  return { ...(rest as M), weight, place: placeOf(replaced), ...(seat === undefined ? {} : { seat }) }
 }
 
 /** The members that an operator has declared dead: nobody waits for them. */
 export function beingRemoved(members: readonly Member[]): ReadonlySet<number> {
-  return new Set(changesOf(members).flatMap(({ kind, subject }) => (kind === 'remove' ? subject.uid : [])))
+  return new Set(
+    changesOf(members).flatMap(({ kind, subject, by, replaced }) =>
+      kind === 'remove' ? subject.uid : replaced !== undefined && by.removing === replaced.uid ? replaced.uid : []
+    )
+  )
 }
 
 /** What a host says when it has its data for the ring after a change: 8 hex digits. @param subject uid of the host whose place changes */
@@ -124,13 +168,23 @@ export function ticketOf(members: readonly Member[]): number {
  */
 export function membershipEpoch(members: readonly Member[]): string {
   const rows = [...ringMembers(members, 'present'), ...ringMembers(members, 'future')].map(
-    ({ name, uid, weight, zone, dc, seat, standing }) => JSON.stringify([name, uid, weight, zone, dc, seat, standing])
+    ({ name, uid, weight, zone, dc, seat, standing, place }) =>
+      JSON.stringify([name, uid, weight, zone, dc, seat, standing, ...(place === undefined ? [] : [place])])
   )
   const changes = changesOf(members)
   // Who joins has no second try under another ticket, and its turn matters only beside those that leave.
   const turns = changes.every(({ kind }) => kind === 'join')
     ? []
-    : changes.map(({ kind, subject, by, ticket }) => JSON.stringify([kind, subject.uid, by.uid, ticket]))
+    : changes.map(({ kind, subject, by, ticket, replaced }) =>
+        JSON.stringify([
+          kind,
+          subject.uid,
+          by.uid,
+          ticket,
+          ...(replaced === undefined ? [] : [replaced.uid, by.removing ?? 0]),
+          ...(kind === 'weight' ? [subject.nextWeight] : [])
+        ])
+      )
   return hash32(new TextEncoder().encode([...rows, ...turns].join('\n')), 0)
     .toString(16)
     .padStart(8, '0')

@@ -1,7 +1,7 @@
 import { fairShares, type PlacementHost } from './fair-share.ts'
 import { balanceFirstPlaces } from './first-places.ts'
 import { hash32, mix32 } from './hash.ts'
-import { ringMembers, type Member } from './membership.ts'
+import { placeOf, ringMembers, type Member } from './membership.ts'
 import { placementOf } from './placement.ts'
 import { membershipEpoch } from './ring-change.ts'
 
@@ -32,7 +32,8 @@ export function ringOf(members: readonly Member[], { partitions, replicas, when 
   if (!Number.isInteger(partitions) || partitions < 1)
     throw new RangeError(`a ring has a whole number of partitions, not ${partitions}`)
   if (!Number.isInteger(replicas) || replicas < 1) throw new RangeError(`a ring has a whole number of replicas, not ${replicas}`)
-  const hosts = ringMembers(members, when).map(placementHostOf)
+  const rows = [...ringMembers(members, when)].sort(byPlace)
+  const hosts = rows.map(placementHostOf)
   const owners = placementOf(hosts, partitions, replicas)
   const n = Math.min(replicas, hosts.length)
   if (n > 1) {
@@ -43,7 +44,7 @@ export function ringOf(members: readonly Member[], { partitions, replicas, when 
     epoch: membershipEpoch(members),
     partitions,
     replicas,
-    owners: owners.map(own => own.map(host => hosts[host]!.name))
+    owners: owners.map(own => own.map(host => rows[host]!.name))
   }
 }
 
@@ -62,9 +63,16 @@ export function fallbacksOf(ring: Ring, members: readonly Member[], partition: n
     .map(({ name }) => name)
 }
 
+/** One that took another's place stands where that stood, so that all the others' lists stay as they were. */
+function byPlace(a: Member, b: Member): number {
+  const [left, right] = [placeOf(a), placeOf(b)]
+  return left < right ? -1 : left > right ? 1 : a.name < b.name ? -1 : 1
+}
+
 /** A zone is a failure domain within its datacenter: equal names in two datacenters are two zones. */
-function placementHostOf({ name, weight, zone, dc, seat }: Member): PlacementHost {
+function placementHostOf(member: Member): PlacementHost {
+  const { name, weight, zone, dc, seat } = member
   if (!(weight > 0) || !Number.isFinite(weight))
     throw new RangeError(`host ${name} has weight ${weight}: a weight is a number above 0`)
-  return { name, weight, zone: JSON.stringify([dc, zone]), seat }
+  return { name: placeOf(member), weight, zone: JSON.stringify([dc, zone]), seat }
 }

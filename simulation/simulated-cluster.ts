@@ -58,6 +58,8 @@ export interface Machine {
   isRunning: boolean
   /** Its host has left the cluster for good. */
   hasLeft: boolean
+  /** When it comes, its host waits until a plan with it is committed. */
+  readonly asksFirst: boolean
 }
 
 /** A copy of all that a machine keeps, as a backup has it. */
@@ -109,7 +111,7 @@ export class SimulatedCluster {
   }
 
   /** One more machine, empty and not running. Its host joins the others when it is started. */
-  add(): Machine {
+  add(asksFirst = false): Machine {
     const index = this.machines.length
     const machine: Machine = {
       name: `h${index + 1}`,
@@ -118,7 +120,8 @@ export class SimulatedCluster {
       saved: undefined,
       epochs: 0,
       isRunning: false,
-      hasLeft: false
+      hasLeft: false,
+      asksFirst
     }
     this.machines.push(machine)
     return machine
@@ -227,6 +230,8 @@ export class SimulatedCluster {
       },
       birthShape: { partitions: this.#options.partitions ?? 16, replicas: 3 },
       joins: machine.name !== 'h1' || machine.uid > uidAfterWipe,
+      // Once it is a member it does not ask that of others.
+      ...(machine.asksFirst && machine.saved === undefined && machine.uid < uidAfterWipe ? { asksFirst: true } : {}),
       defaults: this.#defaults(),
       clusterFile: {
         load: () => machine.saved,

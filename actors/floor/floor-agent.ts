@@ -130,7 +130,7 @@ function isStill(view: RingView): boolean {
 }
 
 function awayOf(view: RingView): HostView[] {
-  return view.hosts.filter(host => host.state !== 'up')
+  return view.hosts.filter(host => host.state !== 'up' && host.isWaiting !== true)
 }
 
 function classesOf(state: AgentState, view: RingView): KeyClasses {

@@ -10,6 +10,7 @@ import { takeArrival } from './gossip-changes.ts'
 import { isWelcome, knockAtDoor, settleNames, takeHello, takeUnwelcome, takeWelcome } from './gossip-door.ts'
 import { drain, sayFarewell, takeHints } from './gossip-drain.ts'
 import { takeLeave, takeRemove } from './gossip-orders.ts'
+import { takePlanOrder } from './gossip-plan-orders.ts'
 import {
   forgetProbes,
   noAnswer,
@@ -55,6 +56,7 @@ export const gossipAgent: Behaviour<GossipState, GossipMessage, undefined, Syste
   start(_, context) {
     const known = context.resources.clusterFile.load()
     const state = emptyState(known, context)
+    warnOfWeight(known, context)
     for (const member of firstMembers(known, context)) {
       setRow(state, member, undefined, context)
       // What it remembers of others is no news.
@@ -131,6 +133,7 @@ function emptyState(known: ClusterState | undefined, context: GossipContext): Go
     isSpreading: false,
     epoch: '',
     promised: known?.promised,
+    ownArrival: '',
     ledTicket: -1,
     closing: '',
     drain: { unheard: new Set(), hints: 0, epoch: '', untilMs: 0 },
@@ -178,6 +181,16 @@ function formerUid(known: ClusterState | undefined, { resources: { self } }: Gos
   return known?.members.find(member => member.name === self.name && !isGone(member.state))?.uid ?? 0
 }
 
+function warnOfWeight(known: ClusterState | undefined, { resources: { self }, log }: GossipContext): void {
+  const weight = known?.members.find(({ uid }) => uid === self.uid)?.weight ?? self.weight
+  if (weight === self.weight) return
+  const how = `carillon weight ${self.name} ${self.weight}`
+  log.warn(
+    { weight, configured: self.weight },
+    `this host's weight on the ring is another than the configured one: ${how} changes it`
+  )
+}
+
 function firstMembers(known: ClusterState | undefined, context: GossipContext): Member[] {
   const { resources } = context
   const { self } = resources
@@ -187,13 +200,27 @@ function firstMembers(known: ClusterState | undefined, context: GossipContext): 
   const founds = known === undefined && !resources.joins
   const seat = founds ? freeSeat([], self) : before?.seat
   const standing = before?.standing ?? (founds || alone ? 'up' : 'joining')
-  const { ticket, removing } = before ?? {}
-  const change = { ...(ticket === undefined ? {} : { ticket }), ...(removing === undefined ? {} : { removing }) }
-  const own = withStanding({ ...self, incarnation, heartbeat: 0, ...(seat === undefined ? {} : { seat }), ...change }, standing)
+  const row = {
+    ...self,
+    ...keptOf(before),
+    ...(resources.asksFirst === true ? { asksFirst: true } : {}),
+    incarnation,
+    heartbeat: 0,
+    ...(seat === undefined ? {} : { seat })
+  }
+  const own = withStanding(row, standing)
   if (known === undefined || !isOf(known, context)) return [own]
   const others = known.members.filter(member => member.uid !== self.uid)
-  const row = before !== undefined && isGone(before.state) ? withState(own, before.state) : own
-  return [row, ...others.map(member => (alone ? withState(member, 'removed') : member))]
+  const first = before !== undefined && isGone(before.state) ? withState(own, before.state) : own
+  return [first, ...others.map(member => (alone ? withState(member, 'removed') : member))]
+}
+
+/** What a host says of itself that its configuration does not: its weight on the ring, too, since the ring moves only with the data. */
+function keptOf(before: Member | undefined): Partial<Member> {
+  if (before === undefined) return {}
+  const { weight, ticket, removing, replaces, nextWeight, isWaiting, place, planned, plan } = before
+  const kept = { weight, ticket, removing, replaces, nextWeight, isWaiting, place, planned, plan }
+  return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined))
 }
 
 function handle(state: GossipState, message: GossipMessage, context: GossipContext): void {
@@ -221,6 +248,8 @@ function handle(state: GossipState, message: GossipMessage, context: GossipConte
       return takeLeave(state, message, context)
     case 'remove':
       return takeRemove(state, message, context)
+    case 'plan':
+      return takePlanOrder(state, message, context)
     case 'hints-listed':
       return takeHints(state, message, context)
     case 'gossip-hello':

@@ -1,13 +1,11 @@
-import { isGone, type Member, ringMembers, withStanding, withState } from '../../model/membership.ts'
+import { isGone, type Member, withStanding, withState } from '../../model/membership.ts'
 import {
   arrivalOf,
-  atTurn,
   beingRemoved,
   type Change,
   changesOf,
   membershipEpoch,
   movingNow,
-  promisedChange,
   promiseOf,
   ticketOf
 } from '../../model/ring-change.ts'
@@ -30,6 +28,20 @@ export function takeArrival(state: GossipState, arrival: string, context: Gossip
   if (moving === undefined || arrival !== arrivalOf(membershipEpoch(members), moving.subject.uid)) return
   // One that lives in the eyes of this host is not removed: it hears of it, and says so.
   if (moving.kind === 'remove' && moving.subject.state !== 'down') return
+  const { replaced } = moving
+  if (replaced !== undefined && moving.by.removing === replaced.uid && replaced.state !== 'down') return
+  if (replaced?.uid === context.resources.self.uid) {
+    // The others first, see `closeForSuccessor`.
+    if (state.ownArrival !== arrival) publishSoon(state, context)
+    state.ownArrival = arrival
+    return
+  }
+  promise(state, moving, arrival, context)
+}
+
+/** Say that it has arrived, and keep to what that promises. */
+export function promise(state: GossipState, moving: Change, arrival: string, context: GossipContext): void {
+  const { members } = state.members
   const promised = promiseOf(moving, members)
   if (promised !== undefined && (promised.subject !== state.promised?.subject || promised.ticket !== state.promised.ticket)) {
     state.promised = promised
@@ -39,34 +51,8 @@ export function takeArrival(state: GossipState, arrival: string, context: Gossip
   if (self.arrived !== arrival) setSelf(state, { ...self, arrived: arrival }, context)
 }
 
-/** See through what this host has begun, as far as it goes now; and forget a promise that is over. */
-export function proceedWithChange(state: GossipState, context: GossipContext): void {
-  const { promised } = state
-  if (promised !== undefined && promisedChange(state.members.members, promised) === undefined) {
-    state.promised = undefined
-    state.isFileStale = true
-    state.isViewStale = true
-  }
-  if (isGone(selfOf(state, context).state)) return
-  takeBack(state, context)
-  takeTurn(state, context)
-  const { members } = state.members
-  const self = selfOf(state, context)
-  const moving = movingIn(state)
-  const own =
-    moving === undefined ? undefined : changesOf(members).find(each => each.by === self && each.subject === moving.subject)
-  if (own !== undefined && own.kind !== 'join' && ringMembers(atTurn(members, own), 'future').length < hostsNeeded(state))
-    return giveUp(state, self, own, context)
-  const isReady = own !== undefined && unready(own, members).length === 0
-  if (!isReady || own.kind !== 'leave') reopen(state, context)
-  if (!isReady) return
-  if (own.kind === 'join') takePlace(state, self, context)
-  else if (own.kind === 'leave') giveUpPlace(state, self, context)
-  else endRemoval(state, self, own.subject, context)
-}
-
 /** The removal of a host that lives after all is given up; one that is done is forgotten once all go by the ring without it. */
-function takeBack(state: GossipState, context: GossipContext): void {
+export function takeBack(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.removing === undefined) return
   const { members } = state.members
@@ -74,8 +60,11 @@ function takeBack(state: GossipState, context: GossipContext): void {
   const isGoneForAll = (subject === undefined || isGone(subject.state)) && haveAllSeen(members, membershipEpoch(members))
   const lives = subject !== undefined && !isGone(subject.state) && subject.state !== 'down'
   if (!isGoneForAll && !lives) return
-  if (lives) context.log.warn({ member: subject.name, uid: subject.uid }, 'a host lives that was to be removed: it stays')
-  setSelf(state, withoutRemoval(self), context)
+  if (lives)
+    context.log.warn({ member: subject.name, uid: subject.uid }, 'a host lives that was declared dead: it is counted again')
+  // What was promised for a ring whose sources are others does not hold.
+  const begunAnew = self.replaces === self.removing ? { ticket: ticketOf(members), arrived: '' } : {}
+  setSelf(state, { ...withoutRemoval(self), ...begunAnew }, context)
 }
 
 /**
@@ -83,7 +72,7 @@ function takeBack(state: GossipState, context: GossipContext): void {
  * others: it is begun anew, with a later ticket. Else each would wait for the other for ever: it for a host that lost its disk, that host's new
  * self for its turn. So it is after a start: what this host knows of the others may be long over.
  */
-function takeTurn(state: GossipState, context: GossipContext): void {
+export function takeTurn(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   const own = changesOf(state.members.members).find(({ by, kind }) => by === self && kind !== 'join')
   const hasStarted = state.ledTicket < 0
@@ -127,9 +116,9 @@ export function unseen(members: readonly Member[], epoch: string): readonly Memb
 }
 
 /** Others have gone before, or a bucket asks for more replicas by now. */
-function giveUp(state: GossipState, self: Member, { kind, subject }: Change, context: GossipContext): void {
+export function giveUp(state: GossipState, self: Member, { kind, subject }: Change, context: GossipContext): void {
   reopen(state, context)
-  setSelf(state, kind === 'leave' ? withStanding(renewed(self), 'up') : withoutRemoval(self), context)
+  setSelf(state, kind === 'leave' ? withStanding(renewed(withoutPlan(self)), 'up') : withoutRemoval(self), context)
   const needed = hostsNeeded(state)
   context.log.warn(
     { member: subject.name, uid: subject.uid, needed },
@@ -138,10 +127,10 @@ function giveUp(state: GossipState, self: Member, { kind, subject }: Change, con
 }
 
 /** A joining host takes its place on the ring, and the one whose name and place that was is gone. */
-function takePlace(state: GossipState, self: Member, context: GossipContext): void {
+export function takePlace(state: GossipState, self: Member, context: GossipContext): void {
   const before = state.members.members.filter(member => member.name === self.name && member !== self && !isGone(member.state))
   if (before.some(member => member.state !== 'down')) return
-  setSelf(state, withStanding(renewed(self), 'up'), context)
+  setSelf(state, withStanding(renewed(withoutPlan(self)), 'up'), context)
   for (const member of before) setRow(state, withState(member, 'removed'), undefined, context)
   context.log.info({ uid: self.uid, replaces: before.map(member => member.uid) }, 'this host takes its place on the ring')
 }
@@ -150,7 +139,7 @@ function takePlace(state: GossipState, self: Member, context: GossipContext): vo
  * A leaving host ceases to answer reads, and then says that the ring has moved: so a host that has not heard of it yet reads what the others
  * have, and meets what was written by the new ring.
  */
-function giveUpPlace(state: GossipState, self: Member, context: GossipContext): void {
+export function giveUpPlace(state: GossipState, self: Member, context: GossipContext): void {
   const closing = arrivalOf(membershipEpoch(state.members.members), self.uid)
   if (state.closing !== closing) {
     state.closing = closing
@@ -159,11 +148,11 @@ function giveUpPlace(state: GossipState, self: Member, context: GossipContext): 
   }
   if (!hasSettled(state, closing, context)) return
   state.closing = ''
-  setSelf(state, withStanding(renewed(self), 'drained'), context)
+  setSelf(state, withStanding(renewed(withoutPlan(self)), 'drained'), context)
   context.log.info({ uid: self.uid }, 'this host has given up its place on the ring, and hands over what it keeps for others')
 }
 
-function reopen(state: GossipState, context: GossipContext): void {
+export function reopen(state: GossipState, context: GossipContext): void {
   if (state.closing === '') return
   state.closing = ''
   state.isViewStale = true
@@ -171,7 +160,7 @@ function reopen(state: GossipState, context: GossipContext): void {
 }
 
 /** Its row says so and is final. That this host has seen it through stays said until all know, see `takeBack`. */
-function endRemoval(state: GossipState, self: Member, subject: Member, context: GossipContext): void {
+export function endRemoval(state: GossipState, self: Member, subject: Member, context: GossipContext): void {
   if (subject.state !== 'down') return
   setRow(state, withState(subject, 'removed'), undefined, context)
   context.log.info({ member: subject.name, uid: subject.uid, by: self.uid }, 'a host was removed from the cluster')
@@ -180,6 +169,12 @@ function endRemoval(state: GossipState, self: Member, subject: Member, context: 
 /** The row of a host that removes nobody any more. */
 export function withoutRemoval(self: Member): Member {
   const { removing: _, ...rest } = self
+  return rest
+}
+
+/** The row of a host that sees nothing through for a plan any more. */
+export function withoutPlan(self: Member): Member {
+  const { planned: _, ...rest } = self
   return rest
 }
 

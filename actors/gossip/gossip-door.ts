@@ -64,6 +64,9 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
   for (const holder of holders) if (holder.state !== 'down') setRow(state, withState(holder, 'down'), undefined, context)
   const before = holders.find(holder => holder.standing !== 'joining')
   const { table, cluster } = state
+  // One that lost its disk is no newcomer: its place waits for it.
+  const waits =
+    before === undefined && (member.asksFirst === true || others.some(each => each.asksFirst === true && !isGone(each.state)))
   context.signal(agentOf(member.name), {
     kind: 'gossip-welcome',
     cluster,
@@ -71,6 +74,9 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
     uid: member.uid,
     ticket: ticketOf(others),
     seat: before === undefined ? freeSeat(rest, member) : before.seat,
+    weight: before?.weight,
+    place: before?.place,
+    waits,
     table
   })
 }
@@ -91,8 +97,18 @@ export function takeWelcome(state: GossipState, message: Of<'gossip-welcome'>, c
   state.isFounder = false
   state.isSettled = false
   const { seat: _, ...rest } = withState(self, 'joining')
-  const { ticket } = message
-  const joining: Member = { ...rest, ticket, incarnation: Math.max(self.incarnation, ticket), heartbeat: state.heartbeat }
+  const { ticket, weight = self.weight, place, waits } = message
+  const came = { ...(place === undefined ? {} : { place }), ...(waits === true ? { isWaiting: true } : {}) }
+  if (waits === true)
+    context.log.info({ name: self.name }, 'this host waits to be told to join: carillon join NAME, carillon commit')
+  const joining: Member = {
+    ...rest,
+    ...came,
+    weight,
+    ticket,
+    incarnation: Math.max(self.incarnation, ticket),
+    heartbeat: state.heartbeat
+  }
   setRow(state, message.seat === undefined ? joining : { ...joining, seat: message.seat }, undefined, context)
   setTable(state, mergeTables(state.table, message.table), context)
   state.nextSyncMs = 0

@@ -1,9 +1,11 @@
 import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { isGone, type Member, withStanding, withState } from '../../model/membership.ts'
+import { planIn } from '../../model/plan.ts'
 import { type Change, changesOf, membershipEpoch, ticketOf } from '../../model/ring-change.ts'
-import { hostsNeeded, movingIn, renewed, unready, unseen, withoutRemoval } from './gossip-changes.ts'
+import { movingIn, renewed, unready, unseen, withoutRemoval } from './gossip-changes.ts'
 import type { ChangeReply, GossipMessage } from './gossip-protocol.ts'
+import { tooFew, whyNotLeave } from './gossip-refusals.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
 import { agentOf, type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
 import { publish } from './gossip-view.ts'
@@ -13,6 +15,8 @@ type Of<K extends GossipMessage['kind']> = Extract<GossipMessage, { kind: K }>
 /** This host shall leave, or stay after all. */
 export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, context: GossipContext): void {
   const self = selfOf(state, context)
+  if (order === 'give-up' && self.standing === 'leaving' && isOfPlan(state, self))
+    return refuse(replyTo, fault('bad_request', `${self.name} leaves by a plan: carillon abort takes that back`), context)
   if (order === 'give-up' && self.standing === 'leaving') {
     setSelf(state, withStanding(renewed(self), 'up'), context)
     publish(state, context)
@@ -32,12 +36,9 @@ export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, c
   tell(state, self.uid, replyTo, context)
 }
 
-function whyNotLeave(state: GossipState, self: Member): Fault | undefined {
-  if (state.cluster === undefined || !state.isSettled)
-    return fault('unavailable', `${self.name} does not know the others yet: try again`)
-  if (self.removing !== undefined)
-    return fault('bad_request', `${self.name} sees the removal of a host through: wait for that first`)
-  return tooFew(state, self)
+/** Whether the plan that is under way has begun what this host does. */
+function isOfPlan(state: GossipState, { planned }: Member): boolean {
+  return planned !== undefined && planIn(state.members.members)?.plan.id === planned
 }
 
 /** A host that is down for good shall be removed, or stay after all. */
@@ -51,7 +52,11 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
     const known = members.filter(member => !isGone(member.state)).map(member => member.name)
     return refuse(replyTo, fault('not_found', `there is no host ${JSON.stringify(name)}: there are ${known.join(', ')}`), context)
   }
-  const other = changesOf(members).find(change => change.kind === 'remove' && change.subject === subject && change.by !== self)
+  // A host that replaces it sees to it that it is declared dead.
+  const other = changesOf(members).find(
+    ({ kind, by, subject: moved, replaced }) =>
+      by !== self && ((kind === 'remove' && moved === subject) || (kind === 'replace' && replaced === subject))
+  )
   if (other !== undefined && other.by.state !== 'down')
     return context.signal<GossipMessage>(agentOf(other.by.name) as Ref<GossipMessage>, message)
   const isOwn = self.removing === subject.uid && !isGone(subject.state)
@@ -64,7 +69,9 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
     const why = whyNotRemove(state, self, subject)
     if (why !== undefined) return refuse(replyTo, why, context)
     // One that owns nothing is gone at once.
-    if (subject.standing === 'joining' || subject.standing === 'drained')
+    if (self.standing === 'joining' && self.replaces === subject.uid)
+      setSelf(state, { ...self, ticket: ticketOf(members), removing: subject.uid, arrived: '' }, context)
+    else if (subject.standing === 'joining' || subject.standing === 'drained')
       setRow(state, withState(subject, 'removed'), undefined, context)
     else {
       setSelf(state, { ...self, ticket: ticketOf(members), removing: subject.uid, arrived: '' }, context)
@@ -80,7 +87,7 @@ function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault 
     const detail = `${subject.name} is ${subject.state}: only a host that is down is removed; one that lives leaves`
     return fault('bad_request', detail)
   }
-  if (subject.standing === 'joining' || subject.standing === 'drained') return undefined
+  if (subject.standing === 'joining' || subject.standing === 'drained' || self.replaces === subject.uid) return undefined
   if (state.members.members.some(other => other.name === subject.name && other !== subject && other.standing === 'joining'))
     return fault('bad_request', `another host comes to take the place of ${subject.name}: it is removed then`)
   if (self.standing !== 'up' || self.removing !== undefined)
@@ -88,25 +95,20 @@ function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault 
   return tooFew(state, subject)
 }
 
-/** There must stay as many hosts as any bucket asks for replicas. */
-function tooFew(state: GossipState, subject: Member): Fault | undefined {
-  const { members } = state.members
-  const going = new Set(changesOf(members).flatMap(change => (change.kind === 'join' ? [] : change.subject.uid)))
-  const left = members.filter(
-    ({ uid, standing, state }) => !isGone(state) && standing === 'up' && uid !== subject.uid && !going.has(uid)
-  )
-  const needed = hostsNeeded(state)
-  if (left.length >= needed) return undefined
-  const detail = `without ${subject.name} ${left.length} hosts would stay, and buckets ask for ${needed} replicas: let another host join first`
-  return fault('bad_request', detail, { limit: needed, size: left.length })
-}
-
 function tell(state: GossipState, uid: number, replyTo: Ref<ChangeReply>, context: GossipContext): void {
   const { members } = state.members
   const member = state.members.get(uid)!
-  const own = changesOf(members).find(({ kind, subject }) => kind !== 'join' && subject.uid === uid)
-  const stands = isGone(member.state) ? member.state : own?.kind === 'remove' ? 'removing' : member.standing
+  const own = changesOf(members).find(
+    ({ kind, subject, replaced }) => kind !== 'join' && (subject.uid === uid || replaced?.uid === uid)
+  )
+  const isDead = own?.kind === 'remove' || (own?.replaced?.uid === uid && own.by.removing === uid)
+  const stands = isGone(member.state) ? member.state : isDead ? 'removing' : member.standing
   context.send(replyTo, { kind: 'change-told', host: member.name, stands, waitsFor: waitsFor(state, member, own) })
+}
+
+/** What a change waits for. */
+export function waitsOf(state: GossipState, own: Change): readonly string[] {
+  return waitsFor(state, own.subject, own)
 }
 
 /** In sentences, so that an operator knows what to do. */
@@ -114,7 +116,7 @@ function waitsFor(state: GossipState, member: Member, own: Change | undefined): 
   const { members } = state.members
   if (own !== undefined) {
     const moving = movingIn(state)
-    if (moving?.subject.uid !== member.uid) {
+    if (moving?.subject.uid !== own.subject.uid) {
       const first = moving ?? changesOf(members)[0]
       return first === undefined
         ? []
@@ -131,7 +133,13 @@ function waitsFor(state: GossipState, member: Member, own: Change | undefined): 
   return late.length > 0 || state.drain.hints === 0 ? late : [`${state.drain.hints} hints that ${member.name} keeps for others`]
 }
 
-const verbs = { join: 'joins', leave: 'leaves', remove: 'is being removed' } as const
+const verbs = {
+  join: 'joins',
+  leave: 'leaves',
+  remove: 'is being removed',
+  weight: 'changes its weight',
+  replace: 'takes the place of another'
+} as const
 
 function refuse(replyTo: Ref<ChangeReply>, why: Fault, context: GossipContext): void {
   context.send(replyTo, { kind: 'refused', fault: why, epoch: '' })

@@ -105,6 +105,11 @@ export type SwimMessage =
       readonly uid: number
       readonly ticket: number
       readonly seat: number | undefined
+      /** Of the self whose place it takes. */
+      readonly weight?: number | undefined
+      readonly place?: string | undefined
+      /** It is to wait until a plan with its join is committed. */
+      readonly waits?: boolean | undefined
       readonly table: BucketTable
     }
   /** Another one lives under your name. */
@@ -124,6 +129,8 @@ export type GossipMessage =
   | { readonly kind: 'leave'; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
   /** Have a dead host removed; passed on to the host that sees it through already. Answered as `leave`. */
   | { readonly kind: 'remove'; readonly name: string; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
+  /** An operator's word on staged changes; passed on to the host that keeps them. Answered by `plan-told` or `refused`. */
+  | { readonly kind: 'plan'; readonly order: PlanOrder; readonly replyTo: Ref<PlanReply> }
   /** What this host's threads keep for others, while it is drained. */
   | HintsListed
   /** From the transfer agent: all that this host will own on the future ring has arrived. `epoch`: see `arrivalOf`. */
@@ -149,6 +156,33 @@ export type ChangeReply =
       /** What it is now: `joining`, `up`, `leaving`, `drained`, `left`, `removed`; `removing` while others fetch what a dead host had. */
       readonly stands: string
       /** What it waits for, in sentences; empty where nothing is under way. */
+      readonly waitsFor: readonly string[]
+    }
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }
+
+/** A change to stage, hosts by name. */
+export type WantedChange =
+  | { readonly kind: 'join'; readonly host: string }
+  | { readonly kind: 'leave'; readonly host: string }
+  | { readonly kind: 'weight'; readonly host: string; readonly weight: number }
+  /** `host`, which waits or joins, takes the place of `replaced`. */
+  | { readonly kind: 'replace'; readonly host: string; readonly replaced: string }
+
+export type PlanOrder =
+  | { readonly what: 'tell' | 'commit' | 'pause' | 'resume' | 'abort' }
+  | { readonly what: 'stage'; readonly change: WantedChange }
+  /** 0: as fast as hosts can. */
+  | { readonly what: 'throttle'; readonly bytesPerSecond: number }
+
+export type PlanReply =
+  | {
+      readonly kind: 'plan-told'
+      readonly cluster: ClusterShape
+      /** Replicas that some bucket asks for. */
+      readonly hostsNeeded: number
+      /** As the host that answers sees them: all that a plan, its progress and the rings before and after follow from. */
+      readonly members: readonly Member[]
+      /** What the change that has its turn waits for, in sentences. */
       readonly waitsFor: readonly string[]
     }
   | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }

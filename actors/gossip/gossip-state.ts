@@ -94,6 +94,8 @@ export interface GossipState {
   epoch: string
   /** By whose ring this host has promised to write: on the disk before anybody hears of it. */
   promised: Promised | undefined
+  /** Its place is taken by another: what it will say to have arrived for once its threads have ceased to answer reads; '' else. */
+  ownArrival: string
   /** The ticket with which a change that this host sees through had its turn; 0: none had; −1: not looked at since its start. */
   ledTicket: number
   /** While this host gives up its place: the epoch under which its threads have ceased to answer reads; '' else. */

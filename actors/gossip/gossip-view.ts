@@ -1,7 +1,10 @@
 import { addressOf, type Ref } from '../../bus/bus.ts'
 import { freeSeat, type HostState, isGone, type Member, successorOf } from '../../model/membership.ts'
 import { beingRemoved, membershipEpoch } from '../../model/ring-change.ts'
-import { movingIn, proceedWithChange } from './gossip-changes.ts'
+import { movingIn } from './gossip-changes.ts'
+import { paceOf } from './gossip-pace.ts'
+import { proceedWithPlan } from './gossip-plan.ts'
+import { proceedWithChange } from './gossip-proceed.ts'
 import type { SeenMember } from './gossip-protocol.ts'
 import { setSelf } from './gossip-rows.ts'
 import { type GossipContext, type GossipState, hasSettled, isDirect, save, selfOf } from './gossip-state.ts'
@@ -13,6 +16,7 @@ export function publish(state: GossipState, context: GossipContext): void {
   const { cluster } = state
   if (cluster === undefined || !state.isSettled) return
   keepSeatApart(state, context)
+  proceedWithPlan(state, context)
   proceedWithChange(state, context)
   if (state.isRingStale) state.epoch = membershipEpoch(state.members.members)
   const self = selfOf(state, context)
@@ -22,8 +26,11 @@ export function publish(state: GossipState, context: GossipContext): void {
   state.isRingStale = false
   const keeper: Ref<RingKeeperMessage> = { address: addressOf(context.thread, 'ring-keeper'), correlation: 0, incarnation: 0 }
   if (state.isViewStale) {
-    const moving = movingIn(state)?.subject.uid ?? 0
-    context.signal(keeper, { kind: 'members', members: seenMembers(state, context), cluster, moving, closing: state.closing })
+    const change = movingIn(state)
+    const moving = change?.subject.uid ?? 0
+    const pace = paceOf(state, change)
+    const members = seenMembers(state, context)
+    context.signal(keeper, { kind: 'members', members, cluster, moving, closing: state.closing, ...(pace && { pace }) })
   }
   if (state.isTableStale) context.signal(keeper, { kind: 'buckets', table: state.table })
   if (state.isFileStale || state.isTableStale) save(state, context)

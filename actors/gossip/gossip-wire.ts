@@ -1,7 +1,8 @@
 import type { Ref } from '../../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../../bus/codec.ts'
 import type { Brief } from '../../model/member-list.ts'
-import { type HostState, hostStates, type Member, standings } from '../../model/membership.ts'
+import { type HostState, hostStates, type Member, saysMore, standings } from '../../model/membership.ts'
+import { planOfText, planText } from '../../model/staged-plan.ts'
 import type { Beat, Gist, RowDigest, SwimMessage } from './gossip-protocol.ts'
 
 /**
@@ -11,6 +12,8 @@ import type { Beat, Gist, RowDigest, SwimMessage } from './gossip-protocol.ts'
 const standingShift = 3
 const hasSeen = 32
 const hasArrived = 64
+const waits = 1
+const asks = 2
 const isEpoch = /^[0-9a-f]{8}$/
 /** Least bytes of a brief, a beat, a row: what says there are more of them than bytes left is no message. */
 const briefBytesMin = 11
@@ -114,11 +117,43 @@ function writeMember(member: Member, writer: Writer): void {
   writer.varint(member.seat === undefined ? 0 : member.seat + 1)
   for (const text of [member.name, member.dc, member.zone, member.http, member.nats, member.route, member.version])
     writer.utf8(text)
-  if (member.ticket !== undefined || member.removing !== undefined) {
+  if (member.ticket !== undefined || member.removing !== undefined || saysMore(member)) {
     writer.varint(member.ticket ?? 0)
     writer.u32(member.removing ?? 0)
   }
+  if (saysMore(member)) writeChange(member, writer)
   writer.patchVarint3(start, writer.position - start - 3)
+}
+
+/** What came with plans. */
+function writeChange(member: Member, writer: Writer): void {
+  const { replaces, nextWeight, isWaiting, place, asksFirst, planned, plan } = member
+  writer.u8((isWaiting === true ? waits : 0) | (asksFirst === true ? asks : 0))
+  writer.u32(replaces ?? 0)
+  writer.f64(nextWeight ?? 0)
+  writer.varint(planned ?? 0)
+  writer.utf8(place ?? '')
+  writer.utf8(plan === undefined ? '' : planText(plan))
+}
+
+function readChange(reader: Reader): Partial<Member> {
+  const flags = reader.u8()
+  const replaces = reader.u32()
+  const nextWeight = reader.f64()
+  const planned = reader.varint()
+  const place = reader.utf8()
+  const text = reader.utf8()
+  // One that a later release has made is passed over.
+  const plan = planOfText(text)
+  return {
+    ...((flags & waits) === 0 ? {} : { isWaiting: true }),
+    ...((flags & asks) === 0 ? {} : { asksFirst: true }),
+    ...(replaces === 0 ? {} : { replaces }),
+    ...(nextWeight > 0 ? { nextWeight } : {}),
+    ...(planned === 0 ? {} : { planned }),
+    ...(place === '' ? {} : { place }),
+    ...(plan === undefined ? {} : { plan })
+  }
 }
 
 function readMember(reader: Reader): Member {
@@ -140,6 +175,7 @@ function readMember(reader: Reader): Member {
   const hasChange = reader.position < end
   const ticket = hasChange ? reader.varint() : 0
   const removing = hasChange ? reader.u32() : 0
+  const more = reader.position < end ? readChange(reader) : {}
   if (reader.position > end) reader.fail('a row is longer than it says')
   reader.raw(end - reader.position)
   const row = { name, uid, ...condition, dc, zone, weight, threads, http, nats, route, version, pid }
@@ -147,7 +183,8 @@ function readMember(reader: Reader): Member {
     ...row,
     ...(seat === 0 ? {} : { seat: seat - 1 }),
     ...(ticket === 0 ? {} : { ticket }),
-    ...(removing === 0 ? {} : { removing })
+    ...(removing === 0 ? {} : { removing }),
+    ...more
   }
 }
 

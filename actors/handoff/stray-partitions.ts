@@ -13,7 +13,8 @@ export interface Placement {
 /** Whether nobody joins or leaves, all members are there, and each of them writes by this ring and no other. */
 export function isSettled({ epoch, future, hosts }: RingView): boolean {
   if (future.length > 0) return false
-  return hosts.every(host => host.state === 'up' && host.standing === 'up' && !host.isReplaced && host.seen === epoch)
+  const members = hosts.filter(host => host.isWaiting !== true)
+  return members.every(host => host.state === 'up' && host.standing === 'up' && !host.isReplaced && host.seen === epoch)
 }
 
 /** Partitions that the host at `self` in the view holds for no bucket. */

@@ -1,7 +1,7 @@
 import type { Ref } from '../../bus/bus.ts'
 import type { ClusterShape, SeenMember } from '../gossip/gossip-protocol.ts'
 import type { BucketProperties, BucketTable } from './bucket-table.ts'
-import type { RingView } from './ring-view.ts'
+import type { RingView, TransferPace } from './ring-view.ts'
 
 /** A subscription is forgotten after twice this time. */
 export const ringLeaseMs = 2_000
@@ -17,6 +17,8 @@ export type RingKeeperMessage =
       readonly moving: number
       /** Where this host gives up its place: the epoch of the view in which it answers no more reads; '' else. */
       readonly closing: string
+      /** See `RingView.pace`. */
+      readonly pace?: TransferPace | undefined
     }
   | { readonly kind: 'buckets'; readonly table: BucketTable }
   /** What do you know? Answered by `cluster`. */

@@ -69,7 +69,7 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
 }
 
 function takeMembers(state: KeeperState, message: Of<'members'>, context: KeeperContext): void {
-  const { cluster, members, moving, closing } = message
+  const { cluster, members, moving, closing, pace } = message
   const takingPart = atTurn(
     members,
     changesOf(members).find(({ subject }) => subject.uid === moving)
@@ -97,7 +97,8 @@ function takeMembers(state: KeeperState, message: Of<'members'>, context: Keeper
     ),
     owners: isSame && state.view !== undefined ? state.view.owners : ringAt('present'),
     future: isSame && state.view !== undefined ? state.view.future : moving === 0 ? [] : ringAt('future'),
-    moving
+    moving,
+    ...(pace === undefined ? {} : { pace })
   }
   publish(state, { kind: 'ring', view: state.view }, context)
 }
@@ -134,7 +135,8 @@ function hostViewOf(member: SeenMember): HostView {
     isReplaced,
     isRemoving,
     seen,
-    arrived
+    arrived,
+    ...(member.isWaiting === true ? { isWaiting: true } : {})
   }
 }
 

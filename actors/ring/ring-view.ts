@@ -34,6 +34,8 @@ export interface HostView {
   readonly seen: string
   /** For which future ring it has its data: see `arrivalOf`. */
   readonly arrived: string
+  /** It has come, and is not told to join yet: nobody's owner, and nobody waits for it. */
+  readonly isWaiting?: boolean
 }
 
 /**
@@ -55,6 +57,15 @@ export interface RingView {
   readonly future: readonly (readonly number[])[]
   /** Uid of the host that joins, leaves or is removed now; 0 where none does. */
   readonly moving: number
+  /** While a plan is carried out: how fast each host may fetch what it gains. */
+  readonly pace?: TransferPace | undefined
+}
+
+/** What an operator allows the change that is under way. */
+export interface TransferPace {
+  readonly isPaused: boolean
+  /** Of each host that fetches; 0: no limit. */
+  readonly bytesPerSecond: number
 }
 
 /** Whether a host is worth asking now. A hint: requests have deadlines all the same. */

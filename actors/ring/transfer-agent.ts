@@ -11,41 +11,22 @@ import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keepe
 import type { SystemResources } from '../system-resources.ts'
 import type { TransferCheckReply } from './transfer-check.ts'
 import { type CheckDue, TransferChecks } from './transfer-checks.ts'
+import { bytesOf, countRecords, type Page, type Run, runOf } from './transfer-run.ts'
+import { TransferBudget } from './transfer-budget.ts'
+import type { TransferQuestion, TransferTold } from './transfer-protocol.ts'
 import type { KnownRecord, VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
 type TransferMessage =
   | VnodeReply
   | { readonly kind: 'ring'; readonly view: RingView }
   | { readonly kind: 'buckets'; readonly table: BucketTable }
+  | TransferQuestion
   | { readonly kind: 'renew' }
   | { readonly kind: 'retry'; readonly run: number }
   | TransferCheckReply
   | CheckDue
 
 type TransferContext = Context<TransferMessage, SystemResources>
-
-/** One source to be read to its end. */
-interface Run {
-  /** New with each fetch, so that late replies to an earlier one find nothing. */
-  id: number
-  readonly partition: number
-  /** Its uid. */
-  readonly source: number
-  /** What the vnode here knows it by, from its first page to its last. */
-  intake: string
-  after: Key | undefined
-  /** Being taken over; undefined: it has not come. */
-  page: Page | undefined
-  attempt: number
-  /** The source has damaged records that do not get mended: its floors say too much. */
-  isWithoutFloors: boolean
-  /** Nothing is here behind `after`. */
-  isBlank: boolean
-  /** What is here changed while the page was asked for: it comes with whole records. */
-  hasChanged: boolean
-}
-
-type Page = Extract<VnodeReply, { kind: 'page' }>
 
 interface TransferState {
   view: RingView | undefined
@@ -62,6 +43,9 @@ interface TransferState {
   nextRun: number
   pairs: number
   hasArrived: boolean
+  readonly budget: TransferBudget
+  /** Runs that go on once the plan does. */
+  readonly held: Set<number>
 }
 
 const runsAtOnce = 4
@@ -94,7 +78,9 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
       isChecking: false,
       nextRun: 1,
       pairs: 0,
-      hasArrived: false
+      hasArrived: false,
+      budget: new TransferBudget(),
+      held: new Set()
     }
   },
 
@@ -102,22 +88,26 @@ export const transferAgent: Behaviour<TransferState, TransferMessage, undefined,
     switch (message.kind) {
       case 'ring':
         state.view = message.view
-        return plan(state, context)
+        state.budget.allow(message.view.pace)
+        plan(state, context)
+        return goOn(state, context)
       case 'buckets':
         state.table = message.table
         return
       case 'renew':
         // The gossip agent may not have been ready for it.
         if (state.hasArrived && state.view?.moving !== 0) tellArrived(state, context)
-        if (state.isChecking) state.checks.look(state.view, state.table, context)
+        if (state.isChecking) look(state, context)
         return subscribe(state.view, context)
+      case 'describe-transfer':
+        return context.send(message.replyTo, told(state))
       case 'retry': {
         const run = state.active.get(message.run)
         if (run !== undefined) fetch(state, run, context)
         return
       }
       case 'check':
-        return state.checks.look(state.view, state.table, context)
+        return look(state, context)
       case 'checking':
       case 'checked':
         return checked(state, message, context)
@@ -165,6 +155,8 @@ function plan(state: TransferState, context: TransferContext): void {
   state.active.clear()
   state.isChecking = false
   state.checks.drop(context)
+  state.held.clear()
+  state.budget.begin(context.now())
   const replicas = replicaCounts(view, state.table)
   for (let partition = 0; partition < view.partitions; partition++) addRuns(state, view, partition, self, replicas)
   state.sources = new Set(state.waiting.map(run => run.source))
@@ -185,20 +177,7 @@ function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> 
 function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
   const sources = new Set<number>()
   for (const n of replicas) for (const { uid } of sourcesOf(view, partition, self, n)) sources.add(uid)
-  for (const source of sources) {
-    state.waiting.push({
-      id: 0,
-      partition,
-      source,
-      intake: '',
-      after: undefined,
-      page: undefined,
-      attempt: 0,
-      isWithoutFloors: false,
-      isBlank: false,
-      hasChanged: false
-    })
-  }
+  for (const source of sources) state.waiting.push(runOf(partition, source))
 }
 
 function proceed(state: TransferState, context: TransferContext): void {
@@ -215,19 +194,24 @@ function proceed(state: TransferState, context: TransferContext): void {
   if (state.sources.size === 0) return arrive(state, context)
   state.isChecking = true
   state.checks.begin([...state.sources], state.arrival, context)
-  state.checks.look(view, state.table, context)
+  look(state, context)
+}
+
+function look(state: TransferState, context: TransferContext): void {
+  if (state.budget.waitMs(context.now()) !== Number.POSITIVE_INFINITY) state.checks.look(state.view, state.table, context)
 }
 
 function checked(state: TransferState, message: TransferCheckReply, context: TransferContext): void {
   if (!state.isChecking || !state.checks.heard(message, context)) return
   if (message.kind === 'checked') state.pairs += message.pulled
   if (state.checks.left === 0) arrive(state, context)
-  else state.checks.look(state.view, state.table, context)
+  else look(state, context)
 }
 
 function arrive(state: TransferState, context: TransferContext): void {
   state.isChecking = false
   state.hasArrived = true
+  state.budget.end(context.now())
   if (state.pairs > 0) context.log.info({ pairs: state.pairs, arrival: state.arrival }, 'all that this host will own has arrived')
   tellArrived(state, context)
 }
@@ -247,6 +231,13 @@ function fetch(state: TransferState, run: Run, context: TransferContext): void {
   run.id = state.nextRun++
   state.active.set(run.id, run)
   run.page = undefined
+  const waitMs = state.budget.waitMs(context.now())
+  if (waitMs > 0) {
+    // While the plan is paused nobody knows for how long; the ring that says that it goes on wakes it up.
+    if (waitMs === Number.POSITIVE_INFINITY) state.held.add(run.id)
+    else context.after(waitMs, { kind: 'retry', run: run.id })
+    return
+  }
   run.attempt++
   if (run.after === undefined) run.intake = `${context.incarnation}-${run.id}`
   // One that has left the cluster has the plan made anew with the next view.
@@ -287,7 +278,8 @@ function replied(state: TransferState, run: Run, reply: VnodeReply, context: Tra
       if (run.page !== undefined) return
       if (context.correlation % slots === ownSlot) return toldOwn(state, run, reply, context)
       if ((reply.corrupt ?? 0) > 0 && !run.isWithoutFloors) return damaged(run, context)
-      count(state, reply, context)
+      state.pairs += countRecords(reply, context.metrics)
+      state.budget.moved(bytesOf(reply), context.now())
       return take(state, run, reply, context)
     case 'taken':
       if (run.page === undefined) return
@@ -312,13 +304,21 @@ function toldOwn(state: TransferState, run: Run, { pairs, next }: Page, context:
   askSource(source, run, known.length === 0 ? undefined : known, context)
 }
 
-function count(state: TransferState, { pairs }: Page, { metrics }: TransferContext): void {
-  const whole = pairs.reduce((sum, { siblings }) => (siblings.length > 0 ? sum + 1 : sum), 0)
-  const help =
-    'Records of partitions that this host takes over: those that came (whole), and those that were here already (known)'
-  metrics.counter('transfer_records_total', help, { form: 'whole' }).add(whole)
-  metrics.counter('transfer_records_total', help, { form: 'known' }).add(pairs.length - whole)
-  state.pairs += whole
+/** What was held up while the plan was paused. */
+function goOn(state: TransferState, context: TransferContext): void {
+  if (state.isChecking) look(state, context)
+  if (state.held.size === 0 || state.budget.waitMs(context.now()) === Number.POSITIVE_INFINITY) return
+  const held = [...state.held]
+  state.held.clear()
+  for (const id of held) {
+    const run = state.active.get(id)
+    if (run !== undefined) fetch(state, run, context)
+  }
+}
+
+function told({ arrival, waiting, active, checks, pairs, budget, hasArrived }: TransferState): TransferTold {
+  const runs = hasArrived ? 0 : waiting.length + active.size + checks.left
+  return { kind: 'transfer', arrival, runs, pairs, bytes: budget.bytes, bytesPerSecond: budget.measuredBytesPerSecond }
 }
 
 /** From the first page. */

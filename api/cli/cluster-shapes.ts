@@ -1,12 +1,24 @@
 import type { ActorDescription } from '../../runtime/actor.ts'
 import type { ChangeShown, ClusterShown, HostShown, RingShown } from '../admin.ts'
 import type { Explanation } from '../admin-explain.ts'
+import type { PlanBrief, PlanShown } from '../admin-plan.ts'
 import type { ProfileShown } from '../admin-profile.ts'
 import type { WorkShown } from '../admin-work.ts'
 import type { Cluster } from './cluster.ts'
 import { CommandFailure, painted, type TextSink } from './terminal.ts'
 
-export type { ActorDescription, ChangeShown, ClusterShown, Explanation, HostShown, ProfileShown, RingShown, WorkShown }
+export type {
+  ActorDescription,
+  ChangeShown,
+  ClusterShown,
+  Explanation,
+  HostShown,
+  PlanBrief,
+  PlanShown,
+  ProfileShown,
+  RingShown,
+  WorkShown
+}
 
 export async function describeCluster(cluster: Cluster, timeoutMs: number): Promise<ClusterShown> {
   return shaped(await cluster.admin('cluster', {}, timeoutMs), 'hosts', 'cluster')

@@ -3,13 +3,15 @@ import { type ChangeShown, describeCluster, shaped } from './cluster-shapes.ts'
 import type { Cluster } from './cluster.ts'
 import { interruptible } from './interruption.ts'
 import { addConnectionOptions, type ConnectionFlags, timeoutOption, wholeOption, withCluster } from './options.ts'
-import { CommandFailure, type Terminal } from './terminal.ts'
+import { stageChange } from './plan-text.ts'
+import { CommandFailure, type Terminal, UsageError } from './terminal.ts'
 
 interface Flags extends ConnectionFlags {
   readonly timeout: number
   readonly wait?: boolean
   readonly within: number
   readonly abort?: boolean
+  readonly now?: boolean
   readonly json?: boolean
 }
 
@@ -21,6 +23,8 @@ export interface HostChange {
   readonly abort: string
   /** What it is when it is done. */
   readonly done: 'left' | 'removed'
+  /** It is staged unless `--now` is given: what that says. */
+  readonly now?: string
 }
 
 const lookMs = 500
@@ -28,10 +32,9 @@ const withinSecondsDefault = 3_600
 
 /** With `--wait` exit status 1 where it did not come to its end. */
 export function defineChange(command: Command, terminal: Terminal, change: HostChange): void {
+  command.description(change.description).argument('HOST', 'its name').option('--abort', change.abort)
+  if (change.now !== undefined) command.option('--now', change.now)
   command
-    .description(change.description)
-    .argument('HOST', 'its name')
-    .option('--abort', change.abort)
     .option('--wait', 'stay until it is done, and say what it waits for')
     .addOption(
       wholeOption('--within <SECONDS>', 'with --wait: seconds that it may take', 1, 604_800).default(withinSecondsDefault)
@@ -39,6 +42,11 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
     .addOption(timeoutOption())
   addConnectionOptions(command).action((host: string, flags: Flags) =>
     withCluster(terminal, flags, async cluster => {
+      if (change.now !== undefined && flags.now !== true) {
+        if (flags.wait === true || flags.abort === true)
+          throw new UsageError('--wait and --abort are for --now: without it carillon commit --wait, and carillon abort')
+        return stageChange(terminal, flags, cluster, { change: 'leave', host })
+      }
       const ask = (order: string) => told(cluster, change, host, order, flags.timeout)
       let shown = await ask(flags.abort === true ? 'give-up' : 'begin')
       if (flags.wait !== true || flags.abort === true) return print(terminal, flags, shown)

@@ -98,7 +98,7 @@ export class Store implements Session {
 
   /** A request to `<cluster>.admin.<name>`; needs the right to administer. @throws {StoreError} */
   admin(name: string, request: Readonly<Record<string, unknown>> = {}, timeoutMs?: number): Promise<unknown> {
-    if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
+    if (!/^[a-z][a-z0-9-]{0,63}(\.[a-z][a-z0-9-]{0,63})?$/.test(name))
       return Promise.reject(badRequest(`${JSON.stringify(name)} is no request of administration`))
     return this.#ports.admin(name, request, timeoutOf(timeoutMs, this.#settings.timeoutMs))
   }

@@ -17,6 +17,7 @@ import { eventRoutes } from './event-routes.ts'
 import { answerBrokenRequest, answerFailures, faultOf, tooManyOfOneClient } from './failures.ts'
 import { measureRequests } from './http-metrics.ts'
 import { sendFault } from './problem.ts'
+import { planRoutes } from './plan-routes.ts'
 import { profileRoutes } from './profile-routes.ts'
 import { tokenStore } from './rate-store.ts'
 import { rawRoutes } from './raw-routes.ts'
@@ -94,6 +95,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   batchRoutes(app, door)
   bucketRoutes(app, door)
   clusterRoutes(app, door)
+  planRoutes(app, door)
   eventRoutes(app, door)
   profileRoutes(app, door)
   await app.register(async raw => rawRoutes(raw, door))
