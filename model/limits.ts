@@ -52,6 +52,9 @@ export const limits = Object.freeze({
   coordinatorRequestsMax: 16_384,
   /** The same with those that are answered, while replicas that are late may still say that they have it. */
   coordinatorOperationsMax: 65_536,
+  /** Requests that wait for one coordinator; and replies of replicas, in a lane of their own. */
+  coordinatorMailboxMax: 32_768,
+  coordinatorRepliesMax: 65_536,
   /** Bytes of values in writes that one coordinator has under way. */
   coordinatorBytesMax: 128 * 1024 * 1024,
   /** Keys that one coordinator takes for hot: reads of them may wait for each other, and share what replicas are asked. */
