@@ -1,3 +1,4 @@
+import { limits } from '../model/limits.ts'
 import type { ActorSpec, SupervisorSpec } from '../runtime/actor.ts'
 import { coordinator, type CoordinatorArguments } from './coordinator/coordinator.ts'
 import { exchangeAgent } from './exchange/exchange-agent.ts'
@@ -49,7 +50,14 @@ export function dataTree(door: ActorSpec | undefined): SupervisorSpec {
         backoff: { baseMs: 1, maxMs: 1_000 },
         children: []
       },
-      { type: 'actor', name: 'coordinator', behaviour: coordinator, args, mailboxMax: 32_768 },
+      {
+        type: 'actor',
+        name: 'coordinator',
+        behaviour: coordinator,
+        args,
+        mailboxMax: limits.coordinatorMailboxMax,
+        repliesMax: limits.coordinatorRepliesMax
+      },
       ...(door === undefined ? [] : [door]),
       { type: 'actor', name: 'record-repairer', behaviour: recordRepairer }
     ]

@@ -1,4 +1,5 @@
-import { Inbox, Outbox } from '../bus/batch.ts'
+import { Outbox } from '../bus/batch.ts'
+import { Inbox } from '../bus/inbox.ts'
 import { addressOf, type Envelope, threadAddressOf } from '../bus/bus.ts'
 import { ask } from './question.ts'
 import { hostCodec, receiver, sampleEnvelopes, sender } from './sample-messages.ts'

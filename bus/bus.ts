@@ -52,6 +52,11 @@ export interface Receiver {
   delivered(): void
   /** Nobody listens at that thread (a hint from the broker, never proof of death). */
   unreachable(thread: ThreadAddress): void
+  /**
+   * A message that `send` took, and that wanted its answer there, waited for credit in vain: it has not left. A receiver without it is told by
+   * `send` at once.
+   */
+  refused?(replyTo: Ref): void
 }
 
 export interface BusFigures {
@@ -79,6 +84,8 @@ export interface Bus {
   /** Let everything queued leave, one batch for each receiving thread. */
   flush(): void
   readonly connected: boolean
+  /** Whether messages wait until their receivers have taken others: flush again in `limits.creditAskMs`. */
+  readonly isShort?: boolean
   figures(): BusFigures
   /** Flush, wait until it has left, let go. */
   close(): Promise<void>

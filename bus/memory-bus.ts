@@ -1,5 +1,7 @@
 import { actorOf, addressOf, type Envelope, everyHost, hostOf, type ThreadAddress } from './bus.ts'
+import type { OutboxOptions } from './batch.ts'
 import { type Codec, codecRegistry } from './codec.ts'
+import { isNoteAlone } from './frame.ts'
 import { type Cargo, MemoryBus, type MemoryEnd } from './memory-thread.ts'
 
 export type { MemoryBus } from './memory-thread.ts'
@@ -26,6 +28,10 @@ export interface MemoryNetworkOptions {
   readonly weather?: Partial<LinkWeather>
   /** Encode and decode as on the wire; default true. Off is quicker, but sender and receiver share the message's object. */
   readonly encode?: boolean
+  /** Milliseconds on the clock of `schedule`; by it messages wait for credit. Default: the machine's. */
+  readonly now?: () => number
+  /** Bytes of data under way to one receiver, and waiting for that; default `limits`. Without `encode` nothing has bytes, and nothing waits. */
+  readonly credit?: Pick<OutboxOptions, 'creditBytesMax' | 'heldBytesMax'>
   /** Tell a sender when nobody listens at the thread it sent to, as a NATS server does; default true. */
   readonly unreachableHints?: boolean
   /** Told of each frame or message that does not decode. */
@@ -68,12 +74,17 @@ export class MemoryNetwork {
   readonly #routes = new Map<ThreadAddress, Map<ThreadAddress, Link>>()
   readonly #held = new Map<string, Held[]>()
   #weather: LinkWeather
+  #lives = 0
 
   constructor(options: MemoryNetworkOptions) {
     this.#options = options
     this.#end = {
       codec: options.codec ?? codecRegistry(),
       encode: options.encode !== false,
+      now: options.now ?? (() => performance.now()),
+      outbox: options.credit ?? {},
+      // apart from each other, since a life may begin many accounts
+      nextLife: () => (this.#lives = (this.#lives + 65_536) >>> 0),
       onMalformed: options.onMalformed,
       dispatch: (from, to, cargo) => this.#dispatch(from, to, cargo),
       release: bus => this.#release(bus)
@@ -240,7 +251,7 @@ export class MemoryNetwork {
       bus.take(cargo)
       return
     }
-    if (this.#options.unreachableHints === false) return
+    if (this.#options.unreachableHints === false || (Buffer.isBuffer(cargo) && isNoteAlone(cargo))) return
     // the hint comes from the sender's own side: it takes as long as the link, but the link's luck is not asked again
     this.#options.schedule(link.weather.delayMinMs, () => {
       if (this.#passes(link)) this.#threads.get(from)?.hint(to)

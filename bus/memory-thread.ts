@@ -1,7 +1,8 @@
 import { limits } from '../model/limits.ts'
-import { Inbox, Outbox } from './batch.ts'
+import { Outbox, type OutboxOptions } from './batch.ts'
 import type { Bus, BusFigures, Envelope, Receiver, ThreadAddress } from './bus.ts'
 import type { Codec } from './codec.ts'
+import { Inbox } from './inbox.ts'
 
 /** A batch under way: bytes, or the envelopes themselves. */
 export type Cargo = Buffer | readonly Envelope[]
@@ -10,6 +11,11 @@ export type Cargo = Buffer | readonly Envelope[]
 export interface MemoryEnd {
   readonly codec: Codec
   readonly encode: boolean
+  /** Milliseconds. */
+  readonly now: () => number
+  readonly outbox: Pick<OutboxOptions, 'creditBytesMax' | 'heldBytesMax'>
+  /** Another one with each call. */
+  readonly nextLife: () => number
   readonly onMalformed: ((error: Error) => void) | undefined
   /** A batch leaves. */
   readonly dispatch: (from: ThreadAddress, to: ThreadAddress, cargo: Cargo) => void
@@ -38,20 +44,38 @@ export class MemoryBus implements Bus {
   constructor(thread: ThreadAddress, end: MemoryEnd) {
     this.thread = thread
     this.#end = end
-    this.#inbox = new Inbox(thread, end.codec, end.onMalformed)
     this.#deliver = envelope => this.#receiver?.deliver(envelope)
-    if (!end.encode) return
-    const outbox = new Outbox(thread, end.codec, (to, frame, messages) => {
-      const bytes = Buffer.from(frame.view())
-      outbox.recycle(frame)
-      this.#bytesOut += bytes.length
-      this.#leave(to, bytes, messages)
-    })
-    this.#outbox = outbox
+    if (end.encode) {
+      const outbox: Outbox = new Outbox(
+        thread,
+        end.codec,
+        (to, frame, messages) => {
+          const bytes = Buffer.from(frame.view())
+          outbox.recycle(frame)
+          this.#bytesOut += bytes.length
+          this.#leave(to, bytes, messages)
+        },
+        {
+          ...end.outbox,
+          life: end.nextLife(),
+          now: end.now,
+          refused: replyTo => {
+            this.#refused++
+            if (replyTo !== undefined) this.#receiver?.refused?.(replyTo)
+          }
+        }
+      )
+      this.#outbox = outbox
+    }
+    this.#inbox = new Inbox(thread, end.codec, end.onMalformed, false, this.#outbox?.ledger)
   }
 
   get connected(): boolean {
     return this.#open
+  }
+
+  get isShort(): boolean {
+    return this.#outbox?.isShort === true
   }
 
   get listening(): boolean {
@@ -61,6 +85,7 @@ export class MemoryBus implements Bus {
   listen(receiver: Receiver): void {
     if (this.#receiver !== undefined) throw new Error(`${this.thread} listens already: a bus has one receiver`)
     this.#receiver = receiver
+    if (receiver.refused === undefined) this.#outbox?.refuseAtOnce()
   }
 
   send(envelope: Envelope): boolean {
@@ -107,6 +132,7 @@ export class MemoryBus implements Bus {
     if (Buffer.isBuffer(cargo)) {
       this.#bytesIn += cargo.length
       this.#inbox.open(cargo, this.#deliver)
+      if (this.#open) this.#outbox?.settle()
     } else {
       this.#messagesIn += cargo.length
       for (const envelope of cargo) receiver.deliver(envelope)

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Msg } from 'nats'
 import { limits } from '../model/limits.ts'
-import { frameHeader, Inbox, Outbox } from './batch.ts'
+import { Outbox } from './batch.ts'
 import { type Bus, type BusFigures, type Envelope, everyHost, hostOf, type Receiver, type ThreadAddress } from './bus.ts'
 import type { Codec, Writer } from './codec.ts'
+import { senderAt, senderBytes } from './frame.ts'
+import { Inbox } from './inbox.ts'
 import { NearLinks, type NearOptions, type NearServer, type NearSlot } from './near-links.ts'
 import { NatsLink } from './nats-link.ts'
 import type { TlsMaterial } from './nats-tls.ts'
@@ -55,6 +57,8 @@ export interface NatsBusFigures extends BusFigures {
   readonly reconnects: number
   /** Bytes that the server was given and is not known to have read; exact to a window of 2 MB. */
   readonly pendingBytes: number
+  /** Bytes that wait until their receivers have taken others; small messages count for more than they have. */
+  readonly heldBytes: number
   /** Connections to other hosts' own servers. */
   readonly nearLinks: number
 }
@@ -90,8 +94,8 @@ export class NatsBus implements Bus {
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #routes = new Map<ThreadAddress, Route>()
-  /** The beginning of a frame, by the name in which it leaves. */
-  readonly #headers = new Map<ThreadAddress, Buffer>()
+  /** As they stand in a frame, the names in which some leave. */
+  readonly #names = new Map<ThreadAddress, Buffer>()
   readonly #deliver: (envelope: Envelope) => void
   #receiver: Receiver | undefined
   #closing: Promise<void> | undefined
@@ -108,11 +112,20 @@ export class NatsBus implements Bus {
     const { thread, scheme, codec, onMalformed, near, tls } = options
     this.thread = thread
     this.#options = options
-    this.#outbox = new Outbox(thread, codec, (to, frame, messages) => this.#leave(to, frame, messages))
-    this.#inbox = new Inbox(thread, codec, onMalformed, scheme.door === 'c' && hostOf(thread) !== clientHost)
+    const isClient = hostOf(thread) === clientHost
+    this.#outbox = new Outbox(thread, codec, (to, frame, messages) => this.#leave(to, frame, messages), {
+      life: randomBytes(4).readUInt32LE(),
+      now: () => performance.now(),
+      refused: replyTo => {
+        this.#refused++
+        if (replyTo !== undefined) this.#receiver?.refused?.(replyTo)
+      },
+      stalled: (to, messages) =>
+        options.onStatus?.({ type: 'error', detail: `${to} takes nothing any more: ${messages} messages for it were refused` })
+    })
+    this.#inbox = new Inbox(thread, codec, onMalformed, scheme.door === 'c' && !isClient, this.#outbox.ledger)
     this.#deliver = envelope => this.#receiver?.deliver(envelope)
     if (near === undefined) return
-    const isClient = hostOf(thread) === clientHost
     this.#near = new NearLinks({
       hostsMax: near.hostsMax,
       locate: host => near.locate(host),
@@ -160,6 +173,7 @@ export class NatsBus implements Bus {
   listen(receiver: Receiver): void {
     if (this.#receiver !== undefined) throw new Error(`${this.thread} listens already: a bus has one receiver`)
     this.#receiver = receiver
+    if (receiver.refused === undefined) this.#outbox.refuseAtOnce()
     for (const subject of threadSubscriptions(this.#options.scheme, this.thread)) {
       this.#home.subscribe(subject, (error, message) => this.#arrive(error, message, false))
     }
@@ -192,6 +206,10 @@ export class NatsBus implements Bus {
     return typeof url === 'string' ? { url, user, password } : undefined
   }
 
+  get isShort(): boolean {
+    return this.#outbox.isShort
+  }
+
   send(envelope: Envelope): boolean {
     const taken = this.#home.connected && this.#home.unread < limits.busPendingBytesMax && this.#outbox.add(envelope)
     if (!taken) this.#refused++
@@ -210,13 +228,14 @@ export class NatsBus implements Bus {
     const size = frame.position
     let near = slot === undefined ? undefined : this.#near?.linkFor(slot, this.#nowMs)
     if (near !== undefined && near.unread >= limits.busPendingBytesMax) near = undefined
-    const asks = this.#nowMs >= route.askedAtMs + askIntervalMs && route.reply !== ''
+    // Nobody is to take the hint that a note of credit found nobody for one that some message did.
+    const asks = messages > 0 && this.#nowMs >= route.askedAtMs + askIntervalMs && route.reply !== ''
     if (asks) route.askedAtMs = this.#nowMs
     try {
       if (near === undefined || slot === undefined) {
         this.#home.publish(route.subject, asks ? route.reply : '', frame)
       } else {
-        if (slot.self !== this.thread) frame.buffer.set(this.#headerOf(slot.self), 0)
+        if (slot.self !== this.thread) frame.buffer.set(this.#nameOf(slot.self), senderAt)
         near.publish(route.subject, asks ? route.nearReply : '', frame)
       }
     } catch (error) {
@@ -253,13 +272,13 @@ export class NatsBus implements Bus {
     )
   }
 
-  #headerOf(self: ThreadAddress): Buffer {
-    let header = this.#headers.get(self)
-    if (header === undefined) {
-      header = frameHeader(self)
-      this.#headers.set(self, header)
+  #nameOf(self: ThreadAddress): Buffer {
+    let name = this.#names.get(self)
+    if (name === undefined) {
+      name = senderBytes(self)
+      this.#names.set(self, name)
     }
-    return header
+    return name
   }
 
   #disconnected(): void {
@@ -285,6 +304,7 @@ export class NatsBus implements Bus {
       this.#bytesIn += data.length
       this.#inbox.open(data, this.#deliver, exceptOwn)
       receiver.delivered()
+      if (this.#home.connected) this.#outbox.settle()
     } catch (thrown) {
       // not from bytes, but from our own code; thrown from here it would silently end the connection's reader
       queueMicrotask(() => {
@@ -304,6 +324,7 @@ export class NatsBus implements Bus {
       refused: this.#refused,
       malformed: this.#inbox.malformed,
       reconnects: this.#home.reconnects,
+      heldBytes: this.#outbox.heldBytes,
       pendingBytes: this.#home.unread + (this.#near?.unread ?? 0),
       nearLinks: this.#near?.size ?? 0
     }

@@ -36,6 +36,15 @@ export const limits = Object.freeze({
   /** A batch leaves early once it holds this much. */
   batchBytesMax: 60_000,
   batchMessagesMax: 512,
+  /** Bytes of data messages, one at a time more, that a thread has on their way to one other that is not known to have taken them. */
+  creditBytesMax: 8 * 1024 * 1024,
+  /** Bytes of further ones that wait at the thread until it is; beyond it they are refused. All receivers together. */
+  creditHeldBytesMax: 32 * 1024 * 1024,
+  /** How long one of them waits at most; and without any news that the receiver has taken something. */
+  creditWaitMsMax: 2_000,
+  creditStallMsMax: 250,
+  /** How often a thread that waits for credit asks for it. */
+  creditAskMs: 50,
   /** Bytes waiting for a nats-server that does not read; beyond it sends are refused. */
   busPendingBytesMax: 64 * 1024 * 1024,
   /** Hot-value cache of one data thread. */
@@ -57,6 +66,9 @@ export const limits = Object.freeze({
   coordinatorRequestsMax: 16_384,
   /** The same with those that are answered, while replicas that are late may still say that they have it. */
   coordinatorOperationsMax: 65_536,
+  /** Requests that wait for one coordinator; and replies of replicas, in a lane of their own. */
+  coordinatorMailboxMax: 32_768,
+  coordinatorRepliesMax: 65_536,
   /** Bytes of values in writes that one coordinator has under way. */
   coordinatorBytesMax: 128 * 1024 * 1024,
   /** Keys that one coordinator takes for hot: reads of them may wait for each other, and share what replicas are asked. */

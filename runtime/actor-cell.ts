@@ -76,7 +76,7 @@ export class ActorCell implements Child, ContextOwner {
     this.address = addressOf(host.thread, spec.name)
     this.#behaviour = spec.behaviour
     this.#figures = host.figuresOf(spec.behaviour.kind)
-    this.mailbox = new Mailbox(spec.mailboxMax ?? limits.mailboxDataDefault, limits.mailboxControlMax)
+    this.mailbox = new Mailbox(spec.mailboxMax ?? limits.mailboxDataDefault, limits.mailboxControlMax, spec.repliesMax)
     host.add(this)
   }
 
@@ -139,7 +139,7 @@ export class ActorCell implements Child, ContextOwner {
         )
         return 'overloaded'
       }
-    } else if (!this.mailbox.data.put(item, correlation, deadlineMs, traceparent)) {
+    } else if (!(incarnation === 0 ? this.mailbox.data : this.mailbox.replies).put(item, correlation, deadlineMs, traceparent)) {
       this.refused += 1
       this.#figures.refused.add()
       return 'overloaded'

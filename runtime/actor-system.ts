@@ -68,6 +68,7 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
   readonly #taps = new Taps()
   readonly #queue: RunQueue
   #incarnation: number
+  #isWaking = false
   #root: Supervisor | undefined = undefined
   #stopped: (() => void) | undefined = undefined
   #stopping: Promise<void> | undefined = undefined
@@ -218,6 +219,10 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
     if (this.#listeners.size === 0) return
     const signal = new Unreachable(thread)
     for (const cell of this.#listeners) cell.accept(undefined, 0, signal, 'control', 0, Number.POSITIVE_INFINITY, undefined)
+  }
+
+  refused(replyTo: Ref): void {
+    this.undelivered(replyTo, 'overloaded')
   }
 
   // What cells and supervisors need.
@@ -375,7 +380,19 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
   }
 
   #flush(): void {
-    this.#bus?.flush()
+    if (this.#bus !== undefined) {
+      this.#bus.flush()
+      if (this.#bus.isShort === true && !this.#isWaking) this.#wakeSoon()
+    }
     for (const gateway of this.#gateways.values()) gateway.flush()
+  }
+
+  /** What waits for credit is looked after even where nothing else happens. */
+  #wakeSoon(): void {
+    this.#isWaking = true
+    this.clock.after(limits.creditAskMs, () => {
+      this.#isWaking = false
+      if (this.#stopped === undefined) this.#queue.wake()
+    })
   }
 }

@@ -89,6 +89,12 @@ export interface ActorSpec {
   readonly shutdownMs?: number
   /** Messages that may wait in the data lane; default `limits.mailboxDataDefault`. */
   readonly mailboxMax?: number
+  /**
+   * Replies, which are meant for this very incarnation, wait in a lane of their own, so many of them, and go before other data. For one who
+   * asks others on behalf of those who ask it: a reply that is refused, or waits behind new work, is worse than new work that is. Absent: they
+   * wait among the data.
+   */
+  readonly repliesMax?: number
 }
 
 /** @see OTP supervisor(3): strategies, intensity and period */

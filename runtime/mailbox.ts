@@ -79,27 +79,37 @@ export class Lane {
   }
 }
 
-/** What waits for an actor: two bounded lanes, control first. The data lane refuses when it is full. */
+/**
+ * What waits for an actor: two bounded lanes, control first. The data lane refuses when it is full. Replies may have a third, which goes
+ * before data: so what is under way ends before more is begun, and a lane full of new work refuses none of them.
+ * @see Welsh, Culler, Brewer: SEDA (SOSP 2001), section 5: stages that are shed from where work enters
+ */
 export class Mailbox {
   readonly control: Lane
   readonly data: Lane
+  /** The data lane, where replies have none of their own. */
+  readonly replies: Lane
 
-  constructor(dataMax: number, controlMax: number) {
+  /** @param repliesMax 0: replies wait among the data */
+  constructor(dataMax: number, controlMax: number, repliesMax = 0) {
     this.control = new Lane(controlMax)
     this.data = new Lane(dataMax)
+    this.replies = repliesMax === 0 ? this.data : new Lane(repliesMax)
   }
 
   get length(): number {
-    return this.control.length + this.data.length
+    const { control, data, replies } = this
+    return control.length + data.length + (replies === data ? 0 : replies.length)
   }
 
   /** @returns the lane whose fields hold the message, or undefined where nothing waits */
   take(): Lane | undefined {
     if (this.control.take()) return this.control
+    if (this.replies.take()) return this.replies
     return this.data.take() ? this.data : undefined
   }
 
-  /** Empty both lanes. @param each is told the reply references of what is dropped */
+  /** Empty all lanes. @param each is told the reply references of what is dropped */
   drop(each: (replyTo: Ref) => void): void {
     for (let lane = this.take(); lane !== undefined; lane = this.take()) {
       const item = lane.item as { readonly replyTo?: Ref }

@@ -39,13 +39,16 @@ function check(spec: ChildSpec, path: string, names: Set<string>, taken: (name: 
 }
 
 function checkActor(spec: ActorSpec, path: string): void {
-  const { behaviour, shutdownMs, mailboxMax } = spec
+  const { behaviour, shutdownMs, mailboxMax, repliesMax } = spec
   if (typeof behaviour?.start !== 'function' || typeof behaviour.receive !== 'function' || typeof behaviour.kind !== 'string') {
     refuse(path, 'its behaviour lacks kind, start or receive')
   }
   if (shutdownMs !== undefined && !(shutdownMs >= 0)) refuse(path, `shutdownMs is 0 or more milliseconds, not ${shutdownMs}`)
   if (mailboxMax !== undefined && !(Number.isSafeInteger(mailboxMax) && mailboxMax >= 1)) {
     refuse(path, `mailboxMax is a whole number from 1, not ${mailboxMax}`)
+  }
+  if (repliesMax !== undefined && !(Number.isSafeInteger(repliesMax) && repliesMax >= 1)) {
+    refuse(path, `repliesMax is a whole number from 1, not ${repliesMax}`)
   }
 }
 

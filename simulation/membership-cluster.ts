@@ -83,6 +83,7 @@ export class MembershipCluster {
     const links = this.clock.host('network')
     this.network = new MemoryNetwork({
       schedule: (delayMs, fn) => this.clock.schedule(delayMs, links, fn),
+      now: () => this.clock.now(),
       random: () => chance.next(),
       codec: codecRegistry(wireCodecs),
       ...(options.weather === undefined ? {} : { weather: options.weather })

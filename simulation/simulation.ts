@@ -44,6 +44,7 @@ export class Simulation {
     const links = this.clock.host('network')
     this.network = new MemoryNetwork({
       schedule: (delayMs, fn) => this.clock.schedule(delayMs, links, fn),
+      now: () => this.clock.now(),
       random: () => chance.next(),
       codec: options.codec ?? codecRegistry(),
       encode: options.encode !== false,

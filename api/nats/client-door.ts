@@ -136,6 +136,9 @@ export class ClientDoor implements Receiver {
     this.#system?.delivered()
   }
 
+  /** Only answers are sent here, and who does not take them in time gets none. */
+  refused(): void {}
+
   /** A client is gone; what it asked ends by its deadline. */
   unreachable(_thread: ThreadAddress): void {}
 }

@@ -88,6 +88,25 @@ t.test('delivery: undelivered on one thread: no such actor, a stale incarnation,
   t.end()
 })
 
+t.test('delivery: a mailbox full of questions → replies are taken all the same, and before them', t => {
+  const history: string[] = []
+  const r = rig()
+  r.system.start(root([actor('a', { history }, { mailboxMax: 2, repliesMax: 4 }), actor('b', { history: [] })]))
+  const a = refOf(r, 'a')
+  let back: Ref<ProbeMessage> | undefined
+  tell(r, 'a', { kind: 'do', work: context => void (back = context.replyRef<ProbeMessage>(1)) })
+  tell(r, 'b', {
+    kind: 'do',
+    work: context => {
+      for (const text of ['q1', 'q2', 'q3']) context.send(a, { kind: 'note', text })
+      for (const text of ['r1', 'r2', 'r3', 'r4', 'r5']) context.send(back!, { kind: 'note', text })
+    }
+  })
+  t.same(history, ['+a', 'a:r1', 'a:r2', 'a:r3', 'a:r4', 'a:q1', 'a:q2'])
+  t.equal(r.system.describe().children[0]!.mailbox.refused, 2, 'the third question, the fifth reply')
+  t.end()
+})
+
 t.test('delivery: undelivered across the bus, and a bus that refuses', t => {
   const clock = new Clock()
   const wire = new Wire(clock)

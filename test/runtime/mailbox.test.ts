@@ -45,6 +45,21 @@ t.test('mailbox: control is taken first; a full data lane takes nothing from it'
   t.end()
 })
 
+t.test('mailbox: with a lane for replies → they go before other data, and a full data lane takes nothing from them', t => {
+  const mailbox = new Mailbox(2, 2, 3)
+  for (const name of ['d1', 'd2']) t.ok(mailbox.data.put(name, 0, 0, undefined))
+  t.notOk(mailbox.data.put('d3', 0, 0, undefined))
+  for (const name of ['r1', 'r2', 'r3']) t.ok(mailbox.replies.put(name, 0, 0, undefined))
+  t.notOk(mailbox.replies.put('r4', 0, 0, undefined))
+  t.ok(mailbox.control.put('c1', 0, 0, undefined))
+  t.equal(mailbox.length, 6)
+  const order: unknown[] = []
+  for (let lane = mailbox.take(); lane !== undefined; lane = mailbox.take()) order.push(lane.item)
+  t.same(order, ['c1', 'r1', 'r2', 'r3', 'd1', 'd2'])
+  t.equal(mailbox.length, 0)
+  t.end()
+})
+
 t.test('mailbox: dropping tells whom to answer, and forgets everything', t => {
   const mailbox = new Mailbox(8, 8)
   const replyTo = { address: 'h.t.a', correlation: 3, incarnation: 1 } as never

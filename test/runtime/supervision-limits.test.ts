@@ -171,6 +171,11 @@ const wrong: readonly { readonly name: string; readonly spec: unknown; readonly 
     error: /mailboxMax is a whole number from 1, not 0/
   },
   {
+    name: 'a lane for half a reply',
+    spec: root([actor('a', { history: [] }, { repliesMax: 0.5 })]),
+    error: /repliesMax is a whole number from 1, not 0.5/
+  },
+  {
     name: 'a negative shutdown',
     spec: root([actor('a', { history: [] }, { shutdownMs: -1 })]),
     error: /shutdownMs is 0 or more/

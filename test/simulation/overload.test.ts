@@ -56,6 +56,24 @@ for (const [name, times] of [
   })
 }
 
+t.test(
+  'I24: as many requests at once as the mailbox holds, and more → the excess is refused, no write is of unknown fate',
+  async t => {
+    const thread = new BusyThread({ arrival: 0.0005, answer: 0.0005, read: 0.045, write: 0.05 })
+    thread.load(5_000_000, 100, 110)
+    thread.run(5_000)
+    const { asked } = thread
+    t.ok(thread.mailboxMost > 32_000, `the mailbox held ${thread.mailboxMost}`)
+    const answers = [...new Set(asked.map(each => each.answer))].sort()
+    t.same(answers, ['got', 'overloaded', 'written'])
+    const written = asked.filter(each => each.answer === 'written')
+    t.comment(
+      `${asked.length} requests, ${asked.filter(succeeded).length} served, within ${Math.max(...asked.filter(succeeded).map(tookMs))} ms; ` +
+        `puts within ${Math.max(...written.map(tookMs))} ms`
+    )
+  }
+)
+
 t.test('I24: overloaded by clients → what other hosts ask of the replicas here is done all the same, and soon', async t => {
   const thread = new BusyThread(costs)
   thread.load(5_000, 100, 4_100)

@@ -1,0 +1,66 @@
+import { limits } from '../model/limits.ts'
+import type { Ref } from './bus.ts'
+
+/** A message for which there is no credit yet, encoded. */
+interface Held {
+  readonly bytes: Buffer
+  readonly replyTo: Ref | undefined
+  /** Then nobody waits for it any more. */
+  readonly untilMs: number
+}
+
+/** Messages to one thread that wait for credit, the oldest first. Nobody has to wait where there is hope: see `giveUp`. */
+export class HeldMessages {
+  #items: Held[] = []
+  #head = 0
+  #progress: number
+  #progressAtMs: number
+
+  /** @param progress any number that changes whenever the receiver is heard to have taken something */
+  constructor(progress: number, nowMs: number) {
+    this.#progress = progress
+    this.#progressAtMs = nowMs
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  /** @param budgetMs how long somebody waits for it; 0: that is not said */
+  push(bytes: Buffer, replyTo: Ref | undefined, budgetMs: number, nowMs: number): void {
+    const waitMs = budgetMs > 0 ? Math.min(budgetMs, limits.creditWaitMsMax) : limits.creditWaitMsMax
+    this.#items.push({ bytes, replyTo, untilMs: nowMs + waitMs })
+  }
+
+  /** The oldest one's bytes, which stay here. */
+  peek(): Buffer | undefined {
+    return this.#items[this.#head]?.bytes
+  }
+
+  /** Away with the oldest. */
+  shift(): Held | undefined {
+    const item = this.#items[this.#head]
+    if (item === undefined) return undefined
+    this.#head++
+    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+
+  /** Whether the oldest has waited for as long as it may. */
+  isOver(nowMs: number): boolean {
+    const item = this.#items[this.#head]
+    return item !== undefined && item.untilMs <= nowMs
+  }
+
+  /** Whether the receiver has taken nothing for so long that waiting is no use. */
+  isStalled(progress: number, nowMs: number): boolean {
+    if (progress !== this.#progress) {
+      this.#progress = progress
+      this.#progressAtMs = nowMs
+    }
+    return nowMs - this.#progressAtMs >= limits.creditStallMsMax
+  }
+}
