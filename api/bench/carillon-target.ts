@@ -1,4 +1,5 @@
 import { connect } from '../client/client.ts'
+import type { Asked as AskedWho } from '../client/client-options.ts'
 import type { PutOptions, ReadOptions } from '../client/operation-options.ts'
 import type { Store } from '../client/store.ts'
 import { allProcesses, withDescendants } from './process-cpu.ts'
@@ -14,6 +15,8 @@ export interface CarillonTargetOptions {
   readonly r?: number | undefined
   readonly w?: number | undefined
   readonly durability?: 'flushed' | 'committed' | undefined
+  readonly readsFrom?: AskedWho | undefined
+  readonly acksFrom?: AskedWho | undefined
   /** Beside what was asked for: puts of the other durability, gets of one replica. */
   readonly hasVariants: boolean
   readonly version: string
@@ -28,6 +31,8 @@ export async function openCarillon(options: CarillonTargetOptions): Promise<Targ
     servers: options.servers,
     token: options.token,
     cluster: options.cluster,
+    readsFrom: options.readsFrom,
+    acksFrom: options.acksFrom,
     // The cluster's own limit decides.
     pairBytesMax: Math.max(pairBytesMin, options.valueBytes + pairOverheadBytes)
   })

@@ -74,6 +74,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
     random: Math.random,
     requestsMax: settings.requestsMax,
     asksOwners: settings.readsFrom === 'owners',
+    countsAcks: settings.acksFrom === 'owners',
     onStale: () => void source.refresh().catch(() => {})
   })
   opened.push(core)
