@@ -1,10 +1,10 @@
-import type { Message, Ref } from '../../bus/bus.ts'
+import { type Message, type Ref, sharedAddressOf } from '../../bus/bus.ts'
 import { limits } from '../../model/limits.ts'
 import type { CausalContext } from '../../model/causal-context.ts'
+import type { Context } from '../../runtime/actor.ts'
 import type { ReplicaSet } from '../ring/ring-index.ts'
 import type { Coordinated, DirectAck } from '../vnode/ack-protocol.ts'
 import type { PutReply, Refused, StoreRequest, Strength, Written } from './coordinator-protocol.ts'
-import type { CoordinatorContext } from './coordinator-state.ts'
 
 /** What a put whose client counts by itself is told with. */
 export interface DirectTerms {
@@ -20,8 +20,12 @@ export interface DirectTerms {
  * nothing to wait for, and what was passed on could not be asked for again.
  */
 export function isDirect(request: StoreRequest, set: ReplicaSet, needed: number, leftMs: number): boolean {
-  if (request.kind !== 'put' || request.countsAcks !== true || request.hops > 0 || request.options.receipt === true) return false
-  if (needed < 2 || set.future > 0 || set.replicas[set.selfSlot]?.isPresent !== true || leftMs < limits.directPutMsMin) return false
+  if (request.kind !== 'put' || request.countsAcks !== true || request.hops > 0) return false
+  const { receipt, level } = request.options
+  // Owners of one datacenter, or of each, are not a number of owners.
+  if (receipt === true || level === 'local_quorum' || level === 'each_quorum') return false
+  if (needed < 2 || set.future > 0 || set.replicas[set.selfSlot]?.isPresent !== true || leftMs < limits.directPutMsMin)
+    return false
   for (const replica of set.replicas) if (!replica.isReachable) return false
   return true
 }
@@ -33,6 +37,7 @@ export function isDirect(request: StoreRequest, set: ReplicaSet, needed: number,
 export class DirectPut {
   readonly replyTo: Ref<PutReply>
   readonly #terms: DirectTerms
+  readonly #acksTo: Ref<Message>
   /** Owners that told the client themselves. */
   #told = 0
   #hasCoordinated = false
@@ -42,15 +47,18 @@ export class DirectPut {
   constructor(terms: DirectTerms) {
     this.replyTo = terms.replyTo
     this.#terms = terms
+    // The client's own, as its answers are: only by the shortest way from wherever it is sent.
+    const { address, correlation, incarnation } = terms.replyTo
+    this.#acksTo = { address: sharedAddressOf(address), correlation, incarnation }
   }
 
   /** With what the owner in `slot` is given. */
   ackOf(slot: number): DirectAck {
-    return { client: this.replyTo as Ref<never> as Ref<Message>, slot, epoch: this.#terms.epoch }
+    return { client: this.#acksTo, slot, epoch: this.#terms.epoch }
   }
 
   /** This host's replica has it: the client gets the context with that. */
-  minted(slot: number, written: CausalContext, context: CoordinatorContext): void {
+  minted(slot: number, written: CausalContext, context: Pick<Context, 'send'>): void {
     if (this.#outcome !== undefined) return
     const { needed, asked, strength, epoch } = this.#terms
     const message: Coordinated = { kind: 'coordinated', slot, needed, asked, strength, epoch, context: written }
@@ -70,9 +78,9 @@ export class DirectPut {
   }
 
   /** The client has heard too little. */
-  asked(context: CoordinatorContext): void {
+  asked(context: Pick<Context, 'send'>): void {
     this.#isAsked = true
-    if (this.#outcome !== undefined) context.send(this.replyTo, this.#outcome)
+    if (this.#outcome !== undefined) context.send(this.#acksTo, this.#outcome)
   }
 }
 
@@ -88,7 +96,11 @@ export class DirectPuts {
   of({ address, incarnation }: Ref<never>, correlation: number): DirectPut | undefined {
     const put = this.#places[placeOf({ correlation, incarnation })]
     const of = put?.replyTo
-    return of?.correlation === correlation && of.incarnation === incarnation && of.address === address ? put : undefined
+    return of?.correlation === correlation &&
+      of.incarnation === incarnation &&
+      sharedAddressOf(of.address) === sharedAddressOf(address)
+      ? put
+      : undefined
   }
 }
 

@@ -323,7 +323,8 @@ export class Attempts {
     request.coordinator = undefined
     const nowMs = this.#clock.now()
     // Where a coordinator is gone there are others, who need no rest.
-    const delayMs = code === 'unavailable' && failed !== undefined && request.setbacks === 1 ? 0 : delayMsOf(request.setbacks, this.#random())
+    const delayMs =
+      code === 'unavailable' && failed !== undefined && request.setbacks === 1 ? 0 : delayMsOf(request.setbacks, this.#random())
     // Without a connection the bus is trying to get one: that is worth all the time there is.
     const isEnough = this.#bus.connected && request.setbacks > (code === 'overloaded' ? refusalsMax : setbacksMax)
     if (request.to !== undefined || isEnough || nowMs + delayMs >= request.deadlineMs) {

@@ -62,7 +62,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
     ...(password === undefined ? {} : { password }),
     scheme: subjectScheme(cluster, 'c'),
     // Whoever knows it could read the replies.
-    thread: clientThread(randomBytes(16).toString('hex')),
+    thread: clientThread(`${randomBytes(16).toString('hex')}_home`),
     codec: codecRegistry(wireCodecs)
   }).catch(error => {
     throw connectError(error, servers)

@@ -56,8 +56,14 @@ export class DirectPuts {
   #restsUntilMs = 0
 
   /** Whether to count for this put. */
-  takes({ mode, ifMatch }: Pick<PutRequest, 'mode' | 'ifMatch'>, options: QuorumOptions, inFlight: number, nowMs: number): boolean {
-    if (inFlight > inFlightMax || nowMs < this.#restsUntilMs || mode !== 'put' || ifMatch !== '' || options.receipt === true) return false
+  takes(
+    { mode, ifMatch }: Pick<PutRequest, 'mode' | 'ifMatch'>,
+    options: QuorumOptions,
+    inFlight: number,
+    nowMs: number
+  ): boolean {
+    if (inFlight >= inFlightMax || nowMs < this.#restsUntilMs || mode !== 'put' || ifMatch !== '' || options.receipt === true)
+      return false
     return options.level === undefined || options.level === 'quorum' || options.level === 'all'
   }
 

@@ -246,15 +246,31 @@ t.test('I28: a message laid by any hand, with any fields → a request whose eve
   const recall = { kind: 'recall', put: 7 }
   t.same(checked({ ...recall, key: 'b', to: 'client.other.store' }), { ...recall, replyTo })
   for (const number of [-1, 0.5, '7', undefined]) t.match(checked({ ...recall, put: number }), { code: 'bad_request' })
-  const names = fc.constantFrom('key', 'options', 'value', 'context', 'mode', 'ttlSeconds', 'hops', 'ifMatch', 'contentType', 'put')
+  const names = fc.constantFrom(
+    'key',
+    'options',
+    'value',
+    'context',
+    'mode',
+    'ttlSeconds',
+    'hops',
+    'ifMatch',
+    'contentType',
+    'put'
+  )
   fc.assert(
-    fc.property(fc.constantFrom('get', 'peek', 'put', 'delete', 'recall', 'ring'), fc.dictionary(names, fc.anything()), (kind, fields) => {
-      const request = checked({ ...put, ...fields, kind })
-      if (!isFault(request) && request.kind === 'recall') return Number.isSafeInteger(request.put)
-      return (
-        isFault(request) || ((request.kind === 'peek' || request.hops === 0) && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
-      )
-    }),
+    fc.property(
+      fc.constantFrom('get', 'peek', 'put', 'delete', 'recall', 'ring'),
+      fc.dictionary(names, fc.anything()),
+      (kind, fields) => {
+        const request = checked({ ...put, ...fields, kind })
+        if (!isFault(request) && request.kind === 'recall') return Number.isSafeInteger(request.put)
+        return (
+          isFault(request) ||
+          ((request.kind === 'peek' || request.hops === 0) && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
+        )
+      }
+    ),
     { numRuns: 1000 }
   )
   t.end()

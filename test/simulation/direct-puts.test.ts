@@ -27,7 +27,7 @@ function holders(cluster: SimulatedCluster, key: Key, value: number): string[] {
 
 /** Whoever awaits what was settled goes on. */
 async function turns(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await undefined
+  for (let turn = 0; turn < 4; turn++) await Promise.resolve()
 }
 
 const noBytes = new Uint8Array(0)
@@ -55,14 +55,15 @@ function serving(seed: number, hosts: number, countsAcks = true) {
 
 async function settle<T>(cluster: SimulatedCluster, promise: Promise<T>): Promise<T> {
   const { clock } = cluster
-  let isOver = false
+  const endMs = clock.now() + 10_000
+  const state = { isOver: false }
   const over = () => {
-    isOver = true
+    state.isOver = true
   }
   promise.then(over, over)
-  for (const endMs = clock.now() + 10_000; !isOver && clock.now() < endMs; ) {
+  while (!state.isOver && clock.now() < endMs) {
     await turns()
-    if (!isOver) clock.step(endMs)
+    if (!state.isOver) clock.step(endMs)
   }
   return promise
 }
