@@ -1,8 +1,10 @@
+import type { Address } from '../bus/bus.ts'
 import type { MessageCodec, Reader, Writer } from '../bus/codec.ts'
 import { dotsLength, readDots, writeDots } from '../model/dot-codec.ts'
 import type { Key } from '../model/key.ts'
 import { at, clientCodecs, durabilities, noReplyTo } from './coordinator/request-wire.ts'
 import { gossipCodecs } from './gossip/gossip-wire.ts'
+import type { DirectAck, StoredList } from './vnode/ack-protocol.ts'
 import type { Resolver, VnodeMessage, VnodeReply } from './vnode/vnode-protocol.ts'
 
 /**
@@ -30,20 +32,48 @@ const replicate: MessageCodec<Extract<VnodeMessage, { kind: 'replicate' }>> = {
     writer.latin1(message.key)
     writer.u8(resolvers.indexOf(message.resolver) | (durabilities.indexOf(message.durability) << 4))
     writer.bytes(message.siblings)
-    if (message.floor !== undefined) writeDotsTo(message.floor, writer)
+    // An earlier version looks for a floor here: an empty one says as much as none.
+    if (message.floor !== undefined || message.direct !== undefined) writeDotsTo(message.floor ?? [], writer)
+    if (message.direct !== undefined) writeDirect(message.direct, writer)
   },
   read(reader) {
     const key = reader.latin1() as Key
     const flags = reader.u8()
-    return {
-      kind: 'replicate',
-      key,
-      resolver: at(resolvers, flags & 15, reader),
-      durability: at(durabilities, flags >> 4, reader),
-      siblings: reader.bytes(),
-      floor: reader.remaining > 0 ? readDotsFrom(reader) : undefined,
-      replyTo: noReplyTo
-    }
+    const resolver = at(resolvers, flags & 15, reader)
+    const durability = at(durabilities, flags >> 4, reader)
+    const siblings = reader.bytes()
+    const dots = reader.remaining > 0 ? readDotsFrom(reader) : undefined
+    const floor = dots === undefined || dots.length === 0 ? undefined : dots
+    const direct = reader.remaining > 0 ? readDirect(reader) : undefined
+    return { kind: 'replicate', key, resolver, durability, siblings, floor, direct, replyTo: noReplyTo }
+  }
+}
+
+function writeDirect({ client, slot, epoch }: DirectAck, writer: Writer): void {
+  writer.u8(slot)
+  writer.latin1(epoch)
+  writer.latin1(client.address)
+  writer.varint(client.correlation)
+  writer.varint(client.incarnation)
+}
+
+function readDirect(reader: Reader): DirectAck {
+  const slot = reader.u8()
+  const epoch = reader.latin1()
+  const address = reader.latin1() as Address
+  return { client: { address, correlation: reader.varint(), incarnation: reader.varint() }, slot, epoch }
+}
+
+const storedList: MessageCodec<StoredList> = {
+  tag: 27,
+  kind: 'stored-list',
+  write(message, writer) {
+    for (const number of message.acks) writer.varint(number)
+  },
+  read(reader) {
+    const acks: number[] = []
+    while (reader.remaining > 0) acks.push(reader.varint(), reader.varint())
+    return { kind: 'stored-list', acks }
   }
 }
 
@@ -122,6 +152,6 @@ const hint: MessageCodec<Extract<VnodeMessage, { kind: 'hint' }>> = {
 
 /** For `codecRegistry`, between the hosts. */
 export const wireCodecs: readonly MessageCodec<never>[] = [
-  ...([...clientCodecs, replicate, stored, compare, same, record, hint] as unknown as readonly MessageCodec<never>[]),
+  ...([...clientCodecs, replicate, stored, storedList, compare, same, record, hint] as unknown as readonly MessageCodec<never>[]),
   ...gossipCodecs
 ]

@@ -125,3 +125,20 @@ export function hostOf(address: Address | ThreadAddress): string {
 export function actorOf(address: Address): string {
   return address.slice(address.lastIndexOf('.') + 1)
 }
+
+/** The thread token of a client with more than one connection: its secret, and four characters for the connection. */
+const connectionToken = /^client\.[A-Za-z0-9_-]{16,59}_[A-Za-z0-9]{4}$/
+const anyConnection = 'each'
+
+/**
+ * Of a client that has connections to several hosts, under a name of its own on each: what one of them hears that is nearest to the sender.
+ * @param address of such a connection, or of an actor there
+ * @returns `address` itself where the client has no such
+ */
+export function sharedAddressOf<A extends Address | ThreadAddress>(address: A): A {
+  const first = address.indexOf('.')
+  const last = address.indexOf('.', first + 1)
+  const end = last < 0 ? address.length : last
+  if (!connectionToken.test(address.slice(0, end))) return address
+  return (address.slice(0, end - anyConnection.length) + anyConnection + address.slice(end)) as A
+}

@@ -2,7 +2,16 @@ import { randomBytes } from 'node:crypto'
 import type { Msg } from 'nats'
 import { limits } from '../model/limits.ts'
 import { Outbox } from './batch.ts'
-import { type Bus, type BusFigures, type Envelope, everyHost, hostOf, type Receiver, type ThreadAddress } from './bus.ts'
+import {
+  type Bus,
+  type BusFigures,
+  type Envelope,
+  everyHost,
+  hostOf,
+  type Receiver,
+  sharedAddressOf,
+  type ThreadAddress
+} from './bus.ts'
 import type { Codec, Writer } from './codec.ts'
 import { senderAt, senderBytes } from './frame.ts'
 import { Inbox } from './inbox.ts'
@@ -26,6 +35,9 @@ const pingIntervalMs = 5_000
 const closeMsMax = 2_000
 const routesMax = 4096
 const locateMsMax = 1_000
+const sharedQueue = 'nearest'
+/** Of a client's token, for the connection. */
+const connectionCharacters = 4
 
 export interface NatsBusOptions {
   /** `nats://host:port`, one or more. */
@@ -138,6 +150,7 @@ export class NatsBus implements Bus {
       opened: (link, self) => {
         for (const subject of isClient ? threadSubscriptions(scheme, self) : [undeliveredSubscription(scheme, self)])
           link.subscribe(subject, (error, message) => this.#arrive(error, message, false))
+        this.#share(link)
       }
     })
   }
@@ -177,8 +190,20 @@ export class NatsBus implements Bus {
     for (const subject of threadSubscriptions(this.#options.scheme, this.thread)) {
       this.#home.subscribe(subject, (error, message) => this.#arrive(error, message, false))
     }
+    this.#share(this.#home)
     const toEveryone = everyHostSubscription(this.#options.scheme, this.thread)
     if (toEveryone !== undefined) this.#home.subscribe(toEveryone, (error, message) => this.#arrive(error, message, true))
+  }
+
+  /** What is for any of a client's connections comes by the nearest. */
+  #share(link: NatsLink): void {
+    const shared = sharedAddressOf(this.thread)
+    if (shared === this.thread) return
+    link.subscribe(
+      inboxSubject(this.#options.scheme, shared),
+      (error, message) => this.#arrive(error, message, false),
+      sharedQueue
+    )
   }
 
   /** Wait until the server knows that this thread listens. @throws {Error} the connection is lost meanwhile */
@@ -264,6 +289,8 @@ export class NatsBus implements Bus {
 
   /** A client's name for one connection: as long as its own, so that it takes its place in a frame. */
   #alias(): ThreadAddress {
+    if (sharedAddressOf(this.thread) !== this.thread)
+      return `${this.thread.slice(0, -connectionCharacters)}${randomBytes(connectionCharacters / 2).toString('hex')}` as ThreadAddress
     const characters = this.thread.length - clientHost.length - 1
     return clientThread(
       randomBytes(Math.ceil(characters / 2))

@@ -94,8 +94,9 @@ export class NatsLink {
     return this.#reconnects
   }
 
-  subscribe(subject: string, callback: MsgCallback<Msg>): void {
-    this.#nc.subscribe(subject, { callback })
+  /** @param queue of the subscriptions of one queue, one gets each message: one on the server that it was given to, where there is one */
+  subscribe(subject: string, callback: MsgCallback<Msg>, queue?: string): void {
+    this.#nc.subscribe(subject, queue === undefined ? { callback } : { callback, queue })
   }
 
   /** @returns the payload of the one reply @throws {Error} nobody answers in time */

@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { BenchOperation, BenchOptions } from '../api/bench/bench-options.ts'
 import type { BenchReport } from '../api/bench/report.ts'
 import type { OpenTarget } from '../api/bench/target.ts'
+import { type Asked, askedNames } from '../api/client/client-options.ts'
 import { interruptible } from '../api/cli/interruption.ts'
 import { addConnectionOptions, bucketOption, clusterOptionsOf, wholeOption, type ConnectionFlags } from '../api/cli/options.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
@@ -24,6 +25,8 @@ interface Flags extends ConnectionFlags {
   readonly read?: number
   readonly write?: number
   readonly durability?: 'flushed' | 'committed'
+  readonly readsFrom?: Asked
+  readonly acksFrom?: Asked
   readonly bucket: string
   readonly hosts: number
   readonly peers?: readonly PeerName[]
@@ -69,6 +72,12 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(
       new Option('--durability <LEVEL>', 'what a replica has done before it acknowledges').choices(['flushed', 'committed'])
     )
+    .addOption(
+      new Option('--reads-from <WHO>', 'whom gets ask: the owners of a key, or a coordinator (default: owners)').choices(
+        askedNames
+      )
+    )
+    .addOption(new Option('--acks-from <WHO>', 'who counts the acknowledgements of puts (default: owners)').choices(askedNames))
     .addOption(bucketOption().default('bench'))
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster of its own', 1, hostsMax).default(hostsDefault))
     .addOption(
@@ -110,6 +119,8 @@ async function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal):
     read: r,
     write: w,
     durability,
+    readsFrom,
+    acksFrom,
     bucket,
     hosts
   } = flags
@@ -134,6 +145,8 @@ async function optionsOf(terminal: Terminal, flags: Flags, signal: AbortSignal):
       r,
       w,
       durability,
+      readsFrom,
+      acksFrom,
       bucket,
       version,
       signal

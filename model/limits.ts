@@ -71,6 +71,14 @@ export const limits = Object.freeze({
   coordinatorRepliesMax: 65_536,
   /** Bytes of values in writes that one coordinator has under way. */
   coordinatorBytesMax: 128 * 1024 * 1024,
+  /** Milliseconds for which a replica keeps what clients know already from their coordinators, to tell them many at once. */
+  lateAcksMs: 10,
+  /** Acknowledgements in one such message. */
+  lateAcksMax: 256,
+  /** Writes whose clients count the acknowledgements by themselves that one coordinator remembers, to be asked again. */
+  directPutsKept: 16_384,
+  /** With less time than that a coordinator answers such a write by itself. */
+  directPutMsMin: 200,
   /** Keys that one coordinator takes for hot: reads of them may wait for each other, and share what replicas are asked. */
   hotKeysMax: 128,
   /** Kinds of reads of a hot key (R, PR, strict or not) that it tells apart. */

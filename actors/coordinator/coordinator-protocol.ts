@@ -7,6 +7,7 @@ import type { Durability } from '../../storage/store.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { HintFigures } from '../vnode/hint-ledger.ts'
 import type { RingView } from '../ring/ring-view.ts'
+import type { StoredList } from '../vnode/ack-protocol.ts'
 import type { PeekReply } from '../vnode/peek-protocol.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
 
@@ -50,6 +51,11 @@ export interface PutRequest {
   /** Seconds to live; 0: the bucket's own. */
   readonly ttlSeconds: number
   readonly options: QuorumOptions
+  /**
+   * The client counts by itself: owners may tell it that they have the write (`acked`, `coordinated`), and it is answered only where that would not do.
+   * @see DeCandia et al., Dynamo (SOSP 2007), section 6.4: client-driven coordination
+   */
+  readonly countsAcks?: boolean | undefined
   readonly hops: number
   readonly replyTo: Ref<PutReply>
 }
@@ -83,6 +89,17 @@ export interface PeekRequest {
   /** Of the ring by which the client chose whom to ask: with another one the answers would not add up. */
   readonly epoch: string
   readonly replyTo: Ref<PeekReply>
+}
+
+/**
+ * From a client that counts the acknowledgements of a put by itself and has not heard enough: what became of it? Answered as the put would
+ * be, under the put's number, once that is known; not at all where it is not known here.
+ */
+export interface RecallRequest {
+  readonly kind: 'recall'
+  /** The correlation of the put's `replyTo`: a number of the recall's own tells its refusals from those of the put. */
+  readonly put: number
+  readonly replyTo: Ref<PutReply>
 }
 
 /** A write that was acknowledged, for change events: told to the door of the coordinator's thread. */
@@ -157,6 +174,8 @@ export interface HintsListed {
 export type CoordinatorMessage =
   | StoreRequest
   | PeekRequest
+  | RecallRequest
+  | StoredList
   | VnodeReply
   /** Which hints lie on this thread? Answered by `hints-listed`. */
   | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }

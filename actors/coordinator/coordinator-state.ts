@@ -5,6 +5,7 @@ import type { IdTable } from '../../runtime/id-table.ts'
 import type { Counter, Histogram } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
+import type { DirectPuts } from './direct-put.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { HotReads } from './hot-reads.ts'
 import type { RecentWrites } from './recent-writes.ts'
@@ -34,6 +35,7 @@ export interface CoordinatorState {
   settling: number | undefined
   readonly wheel: DeadlineWheel
   readonly recent: RecentWrites
+  readonly directPuts: DirectPuts
   /** How long reads take: when a further replica is asked. */
   readonly replyTimes: ReplyTimes
   readonly hotReads: HotReads
@@ -54,6 +56,8 @@ export interface CoordinatorFigures {
   readonly repaired: Counter
   readonly hedged: Counter
   readonly coalesced: Counter
+  readonly direct: Counter
+  readonly recalled: Counter
   readonly refused: (code: string) => Counter
 }
 
@@ -64,6 +68,8 @@ export interface Operation {
   /** Of the value that it holds. */
   readonly bytes: number
   replied(slot: number, reply: VnodeReply, state: CoordinatorState, context: CoordinatorContext): void
+  /** The replica in that slot has stored it and told the client so, `agoMs` ago. */
+  told?(slot: number, agoMs: number, state: CoordinatorState, context: CoordinatorContext): void
   /** The replica in that slot was not reached, or did not take the message. */
   missed(slot: number, reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void
   /** A good while has passed without an end: ask others. */

@@ -5,6 +5,7 @@ import { IdTable } from '../../runtime/id-table.ts'
 import { type Counter, durationBounds } from '../../runtime/metrics.ts'
 import type { CoordinatorMessage } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coordinator-state.ts'
+import { DirectPuts } from './direct-put.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
@@ -61,6 +62,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       settling: undefined,
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
+      directPuts: new DirectPuts(),
       replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
       hotReads: new HotReads(context.resources.settings.hedgeMs),
       compression: new ValueCompression(metrics),
@@ -77,6 +79,8 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         forwarded: metrics.counter('requests_forwarded_total', 'Requests passed on to the coordinator of another thread or host'),
         repaired: metrics.counter('read_repairs_total', 'Replicas that a read found stale and mended'),
         hedged: metrics.counter('reads_hedged_total', 'Replicas asked since others were slow'),
+        direct: metrics.counter('puts_direct_total', 'Puts whose clients count the acknowledgements by themselves'),
+        recalled: metrics.counter('puts_recalled_total', 'Times that such a client had not heard enough, and asked'),
         coalesced: metrics.counter('reads_coalesced_total', 'Gets of hot keys that were answered by a read of others'),
         refused(code) {
           let counter = refusedBy.get(code)
@@ -107,6 +111,11 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         return serve(state, message, context)
       case 'peek':
         return servePeek(state, message, context)
+      case 'stored-list':
+        return takeAcks(state, message.acks, context)
+      case 'recall':
+        state.figures.recalled.add()
+        return state.directPuts.of(message.replyTo, message.put)?.asked(context)
       case 'mark':
         return state.admission.marked(message.putAtMs)
       case 'tick':
@@ -150,6 +159,15 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
   })
 }
 
+/** What clients have known for a moment. */
+function takeAcks(state: CoordinatorState, acks: readonly number[], context: CoordinatorContext): void {
+  for (let at = 0; at < acks.length; at += 2) {
+    const correlation = acks[at]!
+    const operation = state.operations.get(Math.floor(correlation / slotsMax))
+    operation?.told?.(correlation % slotsMax, acks[at + 1]! / 1000, state, context)
+  }
+}
+
 function tick(state: CoordinatorState, context: CoordinatorContext): void {
   const now = context.now()
   for (const id of state.wheel.due(now)) {
@@ -182,7 +200,9 @@ function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorC
   state.threads = self?.threads ?? 1
   // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
   // And one that gives up its place, or was removed, none any more: what is written by the next ring does not reach it.
-  wholenessOf(context.resources.store).isWhole = self !== undefined && self.state !== 'joining' && self.standing !== 'drained'
+  const wholeness = wholenessOf(context.resources.store)
+  wholeness.epoch = view.epoch
+  wholeness.isWhole = self !== undefined && self.state !== 'joining' && self.standing !== 'drained'
   if (before?.partitions !== view.partitions) startVnodes(state, view, context)
   if (before?.epoch !== view.epoch) state.settling = state.nextOperation
   settle(state, context)

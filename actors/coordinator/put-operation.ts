@@ -5,7 +5,7 @@ import type { Key } from '../../model/key.ts'
 import { Quorum, strength, type Verdict } from '../../model/quorum.ts'
 import { plainType } from '../../model/value-coding.ts'
 import type { Durability } from '../../storage/store.ts'
-import type { Accepted, PutReply } from './coordinator-protocol.ts'
+import type { Accepted, PutReply, Written } from './coordinator-protocol.ts'
 import {
   budgetOf,
   type CoordinatorContext,
@@ -20,6 +20,7 @@ import {
   slotsMax,
   timeoutFault
 } from './coordinator-state.ts'
+import type { DirectPut } from './direct-put.ts'
 import {
   freeFallback,
   hasStandIn,
@@ -56,6 +57,8 @@ export interface PutPlan {
   /** Whether fallbacks count towards W. */
   readonly isSloppy: boolean
   readonly wantsReceipt: boolean
+  /** Where the client counts by itself. */
+  readonly direct: DirectPut | undefined
   readonly deadlineMs: number
   readonly startedMs: number
   readonly replyTo: Ref<PutReply>
@@ -111,7 +114,7 @@ export class PutOperation implements Operation {
   }
 
   start(state: CoordinatorState, context: CoordinatorContext): void {
-    if (this.#verdict() === 'unmet') return this.#conclude(state, context)
+    if (this.#verdict() === 'unmet') return this.#conclude(state, context, 0)
     const plan = this.#plan
     const slot = mintingSlot(plan.set, this.#standIns)
     const replica = this.#replicaAt(slot)
@@ -147,6 +150,8 @@ export class PutOperation implements Operation {
       case 'stored':
         this.#slots[slot] = 'stored'
         this.#acknowledge(slot, reply.durability === 'flushed')
+        if (this.#context !== undefined && this.#replicaAt(slot)?.isSelf === true)
+          this.#plan.direct?.minted(slot, this.#context, context)
         break
       case 'failed':
         this.#lastFault = reply.fault
@@ -159,6 +164,14 @@ export class PutOperation implements Operation {
         this.#fail(slot)
     }
     this.#proceed(state, context)
+  }
+
+  told(slot: number, agoMs: number, state: CoordinatorState, context: CoordinatorContext): void {
+    if (this.#slots[slot] !== 'asked') return
+    this.#slots[slot] = 'stored'
+    this.#acknowledge(slot, this.#plan.durability === 'flushed')
+    this.#plan.direct?.told()
+    this.#proceed(state, context, agoMs)
   }
 
   missed(slot: number, reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void {
@@ -293,23 +306,24 @@ export class PutOperation implements Operation {
   }
 
   #give(slot: number, siblings: Uint8Array, context: CoordinatorContext): void {
-    const { key, resolver, durability, set } = this.#plan
+    const { key, resolver, durability, set, direct } = this.#plan
     const replica = this.#replicaAt(slot)
     if (replica === undefined) return
     this.#slots[slot] = 'asked'
     const replyTo = context.replyRef<VnodeReply>(correlationOf(this.id, slot))
     const message: VnodeMessage = replica.isFallback
       ? { kind: 'hint', target: targetOf(set, this.#standIns, slot), key, siblings, resolver, durability, replyTo }
-      : { kind: 'replicate', key, siblings, resolver, durability, replyTo }
+      : { kind: 'replicate', key, siblings, resolver, durability, direct: direct?.ackOf(slot), replyTo }
     context.send(replica.vnode, message, budgetOf(this, context))
   }
 
-  #proceed(state: CoordinatorState, context: CoordinatorContext): void {
-    if (!this.#isAnswered && this.#verdict() !== 'waiting') this.#conclude(state, context)
+  #proceed(state: CoordinatorState, context: CoordinatorContext, agoMs = 0): void {
+    if (!this.#isAnswered && this.#verdict() !== 'waiting') this.#conclude(state, context, agoMs)
     if (this.#isAnswered && !this.#slots.includes('asked')) end(this, state)
   }
 
-  #conclude(state: CoordinatorState, context: CoordinatorContext): void {
+  /** @param agoMs when it was that the last of them had it */
+  #conclude(state: CoordinatorState, context: CoordinatorContext, agoMs: number): void {
     const plan = this.#plan
     if (this.#verdict() === 'unmet') {
       const minted = this.#context !== undefined
@@ -334,15 +348,16 @@ export class PutOperation implements Operation {
     const written = this.#context ?? emptyContext
     const isSloppy = this.#present.primaries < plan.needed
     const grade = strength(plan.readsNeeded, plan.needed, plan.set.present, isSloppy)
-    context.send<PutReply>(plan.replyTo, {
+    const reply: Written = {
       kind: 'written',
       context: written,
       strength: grade,
       answered: stored.length,
       epoch,
       receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, stored, context, epoch) : undefined
-    })
-    state.figures.put.record((context.now() - plan.startedMs) / 1000)
+    }
+    if (plan.direct?.ended(reply) !== false) context.send<PutReply>(plan.replyTo, reply)
+    state.figures.put.record(Math.max(0, context.now() - agoMs - plan.startedMs) / 1000)
     if (state.door === undefined) return
     const accepted: Accepted = {
       kind: 'accepted',
@@ -357,6 +372,7 @@ export class PutOperation implements Operation {
   #refuse(why: Fault, state: CoordinatorState, context: CoordinatorContext): void {
     this.#isAnswered = true
     noteAnswer(state)
+    this.#plan.direct?.ended({ kind: 'refused', fault: why, epoch: state.ring?.view.epoch ?? '' })
     refuse(this.#plan.replyTo, why, state, context)
     if (!this.#slots.includes('asked')) end(this, state)
   }

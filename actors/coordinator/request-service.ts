@@ -8,6 +8,7 @@ import { ClientRead, type ReadTerms, startRead } from './client-read.ts'
 import type { DeleteRequest, GetRequest, PutRequest, StoreRequest } from './coordinator-protocol.ts'
 import { begin, type CoordinatorContext, type CoordinatorState, receiptOf, refuse } from './coordinator-state.ts'
 import type { GetConsumer } from './get-operation.ts'
+import { DirectPut, isDirect } from './direct-put.ts'
 import { PutOperation } from './put-operation.ts'
 import { deadlineOf, fallbackAtOf, neededOf, needsOf } from './request-needs.ts'
 import { type Route, routeOf } from './request-route.ts'
@@ -77,6 +78,9 @@ function put(
     readsNeeded: r,
     isSloppy: options.sloppy !== false,
     wantsReceipt: options.receipt === true,
+    direct: isDirect(request, set, quorum.needed, deadlineMs - startedMs)
+      ? directPut(state, request, route, quorum.needed, r)
+      : undefined,
     deadlineMs,
     startedMs,
     replyTo: request.replyTo
@@ -84,6 +88,20 @@ function put(
   begin(operation, state, context)
   if (set.mayFallBack) state.wheel.add(operation.id, fallbackAtOf(startedMs, deadlineMs), startedMs)
   operation.start(state, context)
+}
+
+function directPut(
+  state: CoordinatorState,
+  { replyTo }: PutRequest | DeleteRequest,
+  { set, view }: Route,
+  needed: number,
+  r: number
+): DirectPut {
+  const grade = strength(r, needed, set.present, false)
+  const direct = new DirectPut({ replyTo, needed, asked: set.present, strength: grade, epoch: view.epoch })
+  state.directPuts.keep(direct)
+  state.figures.direct.add()
+  return direct
 }
 
 const noValue: TypedValue = Object.freeze({ value: new Uint8Array(0), contentType: '' })

@@ -14,11 +14,13 @@ import type {
   PeekRequest,
   PutRequest,
   QuorumOptions,
+  RecallRequest,
   Receipt,
   Refused,
   Strength,
   Written
 } from './coordinator-protocol.ts'
+import type { Acked, Coordinated } from '../vnode/ack-protocol.ts'
 import type { Peeked } from '../vnode/peek-protocol.ts'
 
 /**
@@ -35,6 +37,7 @@ const flagReceipt = 4
 const flagContext = 1
 const flagCreate = 2
 const flagConditions = 4
+const flagCounts = 8
 /** Until the envelope's reference is put in its place. */
 export const noReplyTo = undefined as unknown as Ref<Message>
 
@@ -137,7 +140,8 @@ const put: MessageCodec<PutRequest> = {
     writer.u8(
       (message.context === undefined ? 0 : flagContext) |
         (message.mode === 'create' ? flagCreate : 0) |
-        (hasConditions ? flagConditions : 0)
+        (hasConditions ? flagConditions : 0) |
+        (message.countsAcks === true ? flagCounts : 0)
     )
     if (message.context !== undefined) writeContext(message.context, writer)
     if (hasConditions) {
@@ -165,6 +169,7 @@ const put: MessageCodec<PutRequest> = {
       ttlSeconds: hasConditions ? reader.varint() : 0,
       contentType: reader.utf8(),
       value: reader.bytes(),
+      countsAcks: (flags & flagCounts) !== 0,
       replyTo: noReplyTo
     }
   }
@@ -269,6 +274,49 @@ const peeked: MessageCodec<Peeked> = {
   }
 }
 
+const recall: MessageCodec<RecallRequest> = {
+  tag: 24,
+  kind: 'recall',
+  write(message, writer) {
+    writer.varint(message.put)
+  },
+  read(reader) {
+    return { kind: 'recall', put: reader.varint(), replyTo: noReplyTo }
+  }
+}
+
+const acked: MessageCodec<Acked> = {
+  tag: 25,
+  kind: 'acked',
+  write(message, writer) {
+    writer.u8(message.slot)
+  },
+  read(reader) {
+    return { kind: 'acked', slot: reader.u8() }
+  }
+}
+
+const coordinated: MessageCodec<Coordinated> = {
+  tag: 26,
+  kind: 'coordinated',
+  write(message, writer) {
+    writer.u8(message.slot)
+    writer.u8(message.needed)
+    writer.u8(message.asked)
+    writer.u8(strengths.indexOf(message.strength))
+    writer.latin1(message.epoch)
+    writeContext(message.context, writer)
+  },
+  read(reader) {
+    const slot = reader.u8()
+    const needed = reader.u8()
+    const asked = reader.u8()
+    const strength = at(strengths, reader.u8(), reader)
+    const epoch = reader.latin1()
+    return { kind: 'coordinated', slot, needed, asked, strength, epoch, context: readContextFrom(reader) }
+  }
+}
+
 const undelivered: MessageCodec<UndeliveredMessage> = {
   tag: 12,
   kind: undeliveredKind,
@@ -290,5 +338,8 @@ export const clientCodecs = [
   written,
   peeked,
   refused,
+  recall,
+  acked,
+  coordinated,
   undelivered
 ] as unknown as readonly MessageCodec<never>[]

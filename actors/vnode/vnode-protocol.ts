@@ -7,6 +7,7 @@ import type { Durability } from '../../storage/store.ts'
 import type { KeptFloor } from '../floor/floor-codec.ts'
 import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
 import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
+import type { DirectAck } from './ack-protocol.ts'
 import type { PeekMessage } from './peek-protocol.ts'
 import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
 import type { StrayMessage, StrayReply } from './stray-protocol.ts'
@@ -49,8 +50,12 @@ export type VnodeMessage =
       readonly durability: Durability
       /** From an exchange: the floor that the sending vnode keeps for the key's class. */
       readonly floor?: VersionVector | undefined
+      /** A client that counts by itself is to be told first, and the coordinator by `stored-list` later. */
+      readonly direct?: DirectAck | undefined
       readonly replyTo: Ref<VnodeReply>
     }
+  /** To itself: coordinators are to hear of what clients were told. */
+  | { readonly kind: 'tell-acks' }
   /** What is here? Answered by `record`. */
   | { readonly kind: 'read'; readonly key: Key; readonly replyTo: Ref<VnodeReply> }
   /** Is it what I have? Answered by `same`, or by `record` where it is not. `digest` 0: I have nothing; −1: send it in any case. */

@@ -9,6 +9,8 @@ import { epochOf, uidOf, type VersionVector } from '../../model/version-vector.t
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../../storage/store.ts'
 import type { StoreResources } from '../store-resources.ts'
+import { ackLedgerOf } from './ack-ledger.ts'
+import type { Acked, DirectAck } from './ack-protocol.ts'
 import type { PeekMessage } from './peek-protocol.ts'
 import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 import { mergedBytes } from './merged-bytes.ts'
@@ -53,6 +55,7 @@ const beginsEpoch = fault(
   { outcome: 'refused' }
 )
 const pageBytesMax = 256 * 1024
+const tellAcks: VnodeMessage = Object.freeze({ kind: 'tell-acks' })
 
 /**
  * One replica of one partition: merges what it is given with what it has, mints dots, keeps the result.
@@ -95,6 +98,8 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
           return compare(state, message, context)
         case 'peek':
           return peek(state, message, context)
+        case 'tell-acks':
+          return ackLedgerOf(context.resources.store).tell(context)
         case 'scan':
           return scan(state, message, context)
         case 'inspect':
@@ -137,6 +142,10 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
       if (message.kind === 'peek') context.send(message.replyTo, { kind: 'refused', fault: why, epoch: '' })
       else if ('replyTo' in message) context.send<Failed>(message.replyTo, { kind: 'failed', fault: why })
     }
+  },
+
+  stop(_state, _reason, context) {
+    ackLedgerOf(context.resources.store).tell(context)
   },
 
   summary: state => ({ partition: state.partition, writes: state.writes, reads: state.reads, hints: state.hints.pending })
@@ -242,8 +251,9 @@ function replicate(state: VnodeState, message: Replicate, context: VnodeContext)
   const merged = mergedBytes(before, incoming, message.resolver, theirs)
   state.writes++
   // What adds nothing is written all the same: the acknowledgement promises that it is durable, and what is here may not be yet.
-  const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context, purged)
-  if (store.write(state.partition, message.key, merged, message.durability, done)) state.tree.changed(message.key, before, merged)
+  const { replyTo, durability, direct } = message
+  const done = new Acknowledgement(replyTo, durability, state.partition, context, purged, direct)
+  if (store.write(state.partition, message.key, merged, durability, done)) state.tree.changed(message.key, before, merged)
 }
 
 const isTombstone = (version: Sibling): boolean => version.tombstone
@@ -304,19 +314,42 @@ class Acknowledgement implements Completion {
   readonly #partition: number
   readonly #context: VnodeContext
   readonly #purged: VersionVector | undefined
+  readonly #direct: DirectAck | undefined
 
-  constructor(to: Ref<VnodeReply>, durability: Durability, partition: number, context: VnodeContext, purged?: VersionVector) {
+  constructor(
+    to: Ref<VnodeReply>,
+    durability: Durability,
+    partition: number,
+    context: VnodeContext,
+    purged?: VersionVector,
+    direct?: DirectAck
+  ) {
     this.#to = to
     this.#durability = durability
     this.#partition = partition
     this.#context = context
     this.#purged = purged
+    this.#direct = direct
   }
 
   settled(why: Fault | undefined): void {
     if (why === undefined) this.#context.resources.dots.recovered()
     else writeFaultsOf(this.#context.resources.store).add(this.#partition)
+    if (why === undefined && this.#direct !== undefined && this.#tellClient(this.#direct)) return
     this.#context.send(this.#to, why === undefined ? this.#stored() : { kind: 'failed', fault: why })
+  }
+
+  /**
+   * By the ring of now, not of when it came: once this thread has settled by another one, owners to be fetch from here, and what is stored later
+   * may reach no quorum of theirs.
+   */
+  #tellClient({ client, slot, epoch }: DirectAck): boolean {
+    const { store } = this.#context.resources
+    const wholeness = wholenessOf(store)
+    if (wholeness.epoch !== epoch || !wholeness.isWhole || this.#purged !== undefined) return false
+    this.#context.send<Acked>(client, { kind: 'acked', slot })
+    if (ackLedgerOf(store).add(this.#to, this.#context)) this.#context.after(limits.lateAcksMs, tellAcks)
+    return true
   }
 
   #stored(): VnodeReply {

@@ -4,12 +4,14 @@ import type { Store } from '../../storage/store.ts'
 export interface Wholeness {
   /** The host has what it owns; else what it lacks must not be taken for what is not there, whoever asks. */
   isWhole: boolean
+  /** Of the ring by which this thread serves. */
+  epoch: string
 }
 
 const byStore = new WeakMap<Store, Wholeness>()
 
 export function wholenessOf(store: Store): Wholeness {
   let wholeness = byStore.get(store)
-  if (wholeness === undefined) byStore.set(store, (wholeness = { isWhole: true }))
+  if (wholeness === undefined) byStore.set(store, (wholeness = { isWhole: true, epoch: '' }))
   return wholeness
 }

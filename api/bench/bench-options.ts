@@ -1,5 +1,5 @@
 import { limits } from '../../model/limits.ts'
-import type { TlsOptions } from '../client/client-options.ts'
+import type { Asked, TlsOptions } from '../client/client-options.ts'
 import { badRequest } from '../client/errors.ts'
 import { bad } from '../client/operation-options.ts'
 import type { OpenTarget } from './target.ts'
@@ -47,6 +47,9 @@ export interface BenchOptions {
   /** Replicas that a put waits for; default the bucket's own. */
   readonly w?: number | undefined
   readonly durability?: 'flushed' | 'committed' | undefined
+  /** Whom gets ask, and who counts the acknowledgements of puts; default as the client does. */
+  readonly readsFrom?: Asked | undefined
+  readonly acksFrom?: Asked | undefined
   /** Of this store, for the report. */
   readonly version?: string | undefined
   /** Default `bench`. */

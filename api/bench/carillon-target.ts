@@ -1,5 +1,5 @@
 import { connect } from '../client/client.ts'
-import type { TlsOptions } from '../client/client-options.ts'
+import type { Asked as AskedWho, TlsOptions } from '../client/client-options.ts'
 import type { PutOptions, ReadOptions } from '../client/operation-options.ts'
 import type { Store } from '../client/store.ts'
 import { allProcesses, withDescendants } from './process-cpu.ts'
@@ -16,6 +16,8 @@ export interface CarillonTargetOptions {
   readonly r?: number | undefined
   readonly w?: number | undefined
   readonly durability?: 'flushed' | 'committed' | undefined
+  readonly readsFrom?: AskedWho | undefined
+  readonly acksFrom?: AskedWho | undefined
   /** Beside what was asked for: puts of the other durability, gets of one replica. */
   readonly hasVariants: boolean
   readonly version: string
@@ -31,6 +33,8 @@ export async function openCarillon(options: CarillonTargetOptions): Promise<Targ
     token: options.token,
     tls: options.tls,
     cluster: options.cluster,
+    readsFrom: options.readsFrom,
+    acksFrom: options.acksFrom,
     // The cluster's own limit decides.
     pairBytesMax: Math.max(pairBytesMin, options.valueBytes + pairOverheadBytes)
   })

@@ -42,7 +42,7 @@ export class OpenedTargets {
  * @throws {StoreError} it cannot be had
  */
 export async function openOwn(options: BenchOptions, plan: BenchPlan, opened: OpenedTargets): Promise<void> {
-  const { startCluster, token, tls, cluster, r, w, durability, bucket = 'bench', version = '' } = options
+  const { startCluster, token, tls, cluster, r, w, durability, readsFrom, acksFrom, bucket = 'bench', version = '' } = options
   const { keys, valueBytes } = plan
   let servers = options.servers ?? []
   if (servers.length === 0) {
@@ -55,7 +55,7 @@ export async function openOwn(options: BenchOptions, plan: BenchPlan, opened: Op
   }
   if (options.signal?.aborted === true) return
   const hasPeers = Object.keys(options.peers ?? {}).length > 0
-  const shared = { servers, token, tls, cluster, r, w, durability, bucket, keys, valueBytes, version }
+  const shared = { servers, token, tls, cluster, r, w, durability, readsFrom, acksFrom, bucket, keys, valueBytes, version }
   opened.add(await openCarillon({ ...shared, hasVariants: hasPeers }))
   if (hasPeers && plan.rate === 0 && plan.inFlight.includes(1)) opened.add(await openNatsRequest({ servers, token, tls }))
 }

@@ -1,29 +1,19 @@
-import type { GetRequest, PutRequest, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { GetRequest, PutRequest, QuorumOptions, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { Acked, Coordinated } from '../../actors/vnode/ack-protocol.ts'
 import type { Peeked } from '../../actors/vnode/peek-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
-import { type Fault, fault, type FaultCode } from '../../model/fault.ts'
-import { limits } from '../../model/limits.ts'
+import type { Fault } from '../../model/fault.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { IdTable } from '../../runtime/id-table.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import { DirectPut, DirectPuts } from './direct-puts.ts'
 import { type DirectRead, DirectReads } from './direct-reads.ts'
 import { errorOf } from './errors.ts'
-import { unanswered, whereOf, withoutEffect } from './request-fault.ts'
+import { notTaken, unanswered, whereOf, withoutEffect } from './request-fault.ts'
 import type { Answer, Request } from './request.ts'
+import { delayMsOf, hedgesMax, patienceShare, refusalsMax, setbacksMax, toldBy, troublesOfOneHost } from './retry-terms.ts'
 import type { Coordinator, Routes } from './routes.ts'
 import type { StaleRing } from './stale-ring.ts'
-
-/** Attempts that a request may have that were surely without effect. */
-const setbacksMax = 4
-/** Of these, refusals by a coordinator: who is overloaded is not helped by more requests. */
-const refusalsMax = 2
-const troublesOfOneHost: readonly FaultCode[] = ['storage_full', 'storage_failed', 'corrupt_record']
-/** First wait before the next attempt, doubled each time, at random between half of it and all. */
-const retryDelayMs = 8
-/** A coordinator that has not answered within this share of the timeout is slow. */
-const patienceShare = 0.25
-/** Further coordinators that a get is asked of since the ones before are slow. */
-const hedgesMax = 3
 
 export interface AttemptsOptions {
   readonly bus: Bus
@@ -34,6 +24,8 @@ export interface AttemptsOptions {
   nextCorrelation(): number
   /** Gets ask the owners themselves where that will do. */
   readonly asksOwners: boolean
+  /** Acknowledgements of puts are counted here where that will do. */
+  readonly countsAcks: boolean
 }
 
 /**
@@ -50,7 +42,11 @@ export class Attempts {
   refused = 0
   /** Gets that owners answered without a coordinator. */
   direct = 0
+  /** Puts whose acknowledgements were counted here. */
+  counted = 0
+  recalls = 0
   readonly #direct: DirectReads | undefined
+  readonly #counting: DirectPuts | undefined
   readonly #bus: Bus
   readonly #clock: Clock
   readonly #random: () => number
@@ -69,6 +65,7 @@ export class Attempts {
     this.#stale = options.stale
     this.#nextCorrelation = () => options.nextCorrelation()
     this.#direct = options.asksOwners ? new DirectReads(options.random) : undefined
+    this.#counting = options.countsAcks ? new DirectPuts() : undefined
     this.#wheel = new DeadlineWheel<Request>(options.clock, request => this.#due(request))
   }
 
@@ -79,7 +76,13 @@ export class Attempts {
     else if (request.message.kind !== 'get' || !this.#askOwners(request, nowMs)) this.#attempt(request, nowMs, undefined)
   }
 
+  /** Whether the acknowledgements of this put are to be counted here. */
+  counts(put: Pick<PutRequest, 'mode' | 'ifMatch'>, options: QuorumOptions): boolean {
+    return this.#counting?.takes(put, options, this.underWay.size, this.#clock.now()) === true
+  }
+
   answer(request: Request, answer: Answer): void {
+    if (request.isRecalled && answer.kind === 'written') this.#counting?.lost(this.#clock.now())
     this.#end(request)
     request.resolve(answer)
   }
@@ -104,6 +107,17 @@ export class Attempts {
     this.answer(request, direct.got())
   }
 
+  /** An owner has what a put wrote. */
+  acked(request: Request, ack: Acked | Coordinated): void {
+    if (!request.isCounting) return
+    const written = (request.acks ??= new DirectPut()).came(ack)
+    if (written === undefined) return
+    this.counted += 1
+    request.isRecalled = false
+    this.#counting?.ended(this.#clock.now() - request.deadlineMs + request.timeoutMs)
+    this.answer(request, written)
+  }
+
   refusedBy(request: Request, { fault: why }: Refused): void {
     if (request.direct !== undefined && why.code === 'unavailable') return this.#askCoordinator(request)
     if (request.direct !== undefined) this.#giveUpOwners(request)
@@ -126,6 +140,8 @@ export class Attempts {
 
   undelivered(request: Request, reason: UndeliveredReason): void {
     if (request.direct !== undefined) return this.#askCoordinator(request)
+    // Of a message that came twice, once to somewhere it was not taken.
+    if (request.acks !== undefined) return
     if (reason === 'expired') {
       this.timeouts += 1
       this.fail(
@@ -158,7 +174,9 @@ export class Attempts {
       } else if (request.direct !== undefined) {
         if (coordinator !== undefined && request.direct.owners.includes(coordinator)) direct.push(request)
       } else if (coordinator !== undefined && request.coordinator === coordinator) {
-        if (pending.length > 0 && request.flush !== pending[0]!.flush) isOneBatch = false
+        // Some owner has what it wrote: it has arrived.
+        if (request.acks !== undefined) continue
+        if (request.flush !== coordinator.lastFlush) isOneBatch = false
         pending.push(request)
       }
     }
@@ -203,6 +221,7 @@ export class Attempts {
     const { to } = read.owners[slot]!
     const message = this.#direct!.peekOf(read, slot, isDigest, request.message as GetRequest)
     this.flushSoon()
+    read.owners[slot]!.lastFlush = this.#flushes
     return this.#bus.send({ to, lane: 'data', budgetMs: request.timeoutMs, traceparent: undefined, message })
   }
 
@@ -257,10 +276,12 @@ export class Attempts {
       return
     }
     request.flush = this.#flushes
+    if (request.coordinator !== undefined) request.coordinator.lastFlush = this.#flushes
     this.flushSoon()
     // An ask has nobody else to turn to.
     const isWatched = request.to === undefined && request.slowness < (request.isWrite ? 1 : hedgesMax)
-    const waitMs = isWatched ? Math.min(leftMs, request.timeoutMs * patienceShare) : leftMs
+    let waitMs = isWatched ? Math.min(leftMs, request.timeoutMs * patienceShare) : leftMs
+    if (request.isCounting) waitMs = Math.min(waitMs, this.#counting?.patienceMs ?? waitMs)
     this.#wait(request, request.deadlineMs - leftMs + waitMs)
   }
 
@@ -270,20 +291,7 @@ export class Attempts {
       return
     }
     this.refused += 1
-    const size = request.message.kind === 'put' ? (request.message as PutRequest).value.length : 0
-    const limit = limits.pairBytesCeiling
-    this.fail(
-      request,
-      errorOf(
-        size > limit
-          ? fault('too_large', `the value has ${size} bytes, the limit is ${limit}: store it in parts`, {
-              limit,
-              size,
-              outcome: 'refused'
-            })
-          : fault('overloaded', 'too many bytes wait for the server: send less, or more slowly', { outcome: 'refused' })
-      )
-    )
+    this.fail(request, notTaken(request))
   }
 
   /** Who refused it said when to come again: not before, and later each time; at once the error where that is too late. */
@@ -315,7 +323,8 @@ export class Attempts {
     request.coordinator = undefined
     const nowMs = this.#clock.now()
     // Where a coordinator is gone there are others, who need no rest.
-    const delayMs = code === 'unavailable' && failed !== undefined && request.setbacks === 1 ? 0 : this.#delayMs(request.setbacks)
+    const delayMs =
+      code === 'unavailable' && failed !== undefined && request.setbacks === 1 ? 0 : delayMsOf(request.setbacks, this.#random())
     // Without a connection the bus is trying to get one: that is worth all the time there is.
     const isEnough = this.#bus.connected && request.setbacks > (code === 'overloaded' ? refusalsMax : setbacksMax)
     if (request.to !== undefined || isEnough || nowMs + delayMs >= request.deadlineMs) {
@@ -325,10 +334,6 @@ export class Attempts {
     this.#anew(request)
     if (delayMs > 0) this.#wait(request, nowMs + delayMs)
     else this.#attempt(request, nowMs, failed)
-  }
-
-  #delayMs(setbacks: number): number {
-    return retryDelayMs * 2 ** Math.min(setbacks, 6) * (0.5 + this.#random() / 2)
   }
 
   /** The wheel's: the deadline, the time of the next attempt, or the end of patience. */
@@ -344,6 +349,8 @@ export class Attempts {
       this.#ownersAreSlow(request, request.direct, nowMs)
     } else if (coordinator === undefined && request.to === undefined) {
       this.#attempt(request, nowMs, undefined)
+    } else if (request.isCounting && !request.isRecalled && coordinator !== undefined) {
+      this.#recall(request, coordinator, nowMs)
     } else {
       request.slowness += 1
       coordinator?.penalise(nowMs)
@@ -355,6 +362,19 @@ export class Attempts {
         this.#attempt(request, nowMs, coordinator)
       }
     }
+  }
+
+  /** Too few acknowledgements have come: what does the coordinator say? */
+  #recall(request: Request, { to }: Coordinator, nowMs: number): void {
+    request.isRecalled = true
+    this.recalls += 1
+    const { message, deadlineMs, timeoutMs } = request
+    const replyTo = { ...(message as PutRequest).replyTo, correlation: this.#nextCorrelation() }
+    const recall = { kind: 'recall', put: request.correlation, replyTo }
+    request.coordinator!.lastFlush = this.#flushes
+    this.flushSoon()
+    this.#bus.send({ to, lane: 'data', budgetMs: deadlineMs - nowMs, traceparent: undefined, message: recall })
+    this.#wait(request, Math.max(nowMs + 1, deadlineMs - timeoutMs * (1 - patienceShare)))
   }
 
   #wait(request: Request, dueMs: number): void {
@@ -372,9 +392,4 @@ export class Attempts {
     this.#flushes += 1
     this.#bus.flush()
   }
-}
-
-/** Milliseconds after which to try again, as a coordinator said; 0: it did not. */
-function toldBy({ retryAfterMs }: Fault): number {
-  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : 0
 }

@@ -41,8 +41,17 @@ export interface ConnectOptions {
    * Whom gets ask. `owners` (default): the owners of the key, by the client itself, which asks a coordinator only where they differ, are
    * slow, or more is wanted than what they say. `coordinator`: always a coordinator.
    */
-  readonly readsFrom?: 'owners' | 'coordinator' | undefined
+  readonly readsFrom?: Asked | undefined
+  /**
+   * Who counts the acknowledgements of puts. `owners` (default): they tell the client, which counts by itself while it has few requests under way.
+   * `coordinator`: always the coordinator.
+   */
+  readonly acksFrom?: Asked | undefined
 }
+
+/** Whom the client hears: the owners of a key, each by itself, or one coordinator for all. */
+export type Asked = 'owners' | 'coordinator'
+export const askedNames: readonly Asked[] = Object.freeze(['owners', 'coordinator'] as const)
 
 /** The same, complete and checked. */
 export interface ClientSettings {
@@ -56,7 +65,8 @@ export interface ClientSettings {
   readonly requestsMax: number
   readonly pairBytesMax: number
   readonly inFlightMax: number
-  readonly readsFrom: 'owners' | 'coordinator'
+  readonly readsFrom: Asked
+  readonly acksFrom: Asked
 }
 
 /** The user whose password is the cluster's token. */
@@ -69,7 +79,8 @@ export const clientDefaults = Object.freeze({
   requestsMax: limits.clientRequestsMax,
   pairBytesMax: limits.pairBytesDefault,
   inFlightMax: 1_024,
-  readsFrom: 'owners'
+  readsFrom: 'owners',
+  acksFrom: 'owners'
 } as const)
 
 const names = ['servers', 'token', 'user', 'password', 'tls', ...Object.keys(clientDefaults)]
@@ -98,7 +109,8 @@ export function clientSettings(options: ConnectOptions): ClientSettings {
     requestsMax: whole('requestsMax', options.requestsMax, 1, 1_000_000),
     pairBytesMax: whole('pairBytesMax', options.pairBytesMax, 1, limits.pairBytesCeiling),
     inFlightMax: whole('inFlightMax', options.inFlightMax, 1, 1_000_000),
-    readsFrom: readsFromOf(options.readsFrom)
+    readsFrom: asked('readsFrom', options.readsFrom),
+    acksFrom: asked('acksFrom', options.acksFrom)
   }
 }
 
@@ -115,14 +127,14 @@ function tlsOf(given: unknown, servers: readonly string[]): TlsMaterial | undefi
   return { ca, cert, key }
 }
 
-function readsFromOf(given: unknown): ClientSettings['readsFrom'] {
-  if (given === undefined) return clientDefaults.readsFrom
-  if (given !== 'owners' && given !== 'coordinator') throw bad('readsFrom', given, 'owners or coordinator')
-  return given
+function asked(name: 'readsFrom' | 'acksFrom', given: unknown): Asked {
+  if (given === undefined) return clientDefaults[name]
+  if (!(askedNames as readonly unknown[]).includes(given)) throw bad(name, given, askedNames.join(' or '))
+  return given as Asked
 }
 
 function whole(
-  name: Exclude<keyof typeof clientDefaults, 'cluster' | 'readsFrom'>,
+  name: Exclude<keyof typeof clientDefaults, 'cluster' | 'readsFrom' | 'acksFrom'>,
   value: number | undefined,
   min: number,
   max: number

@@ -63,7 +63,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
     tls,
     scheme: subjectScheme(cluster, 'c'),
     // Whoever knows it could read the replies.
-    thread: clientThread(randomBytes(16).toString('hex')),
+    thread: clientThread(`${randomBytes(16).toString('hex')}_home`),
     codec: codecRegistry(wireCodecs)
   }).catch(error => {
     throw connectError(error, servers)
@@ -75,6 +75,7 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
     random: Math.random,
     requestsMax: settings.requestsMax,
     asksOwners: settings.readsFrom === 'owners',
+    countsAcks: settings.acksFrom === 'owners',
     onStale: () => void source.refresh().catch(() => {})
   })
   opened.push(core)

@@ -1,5 +1,6 @@
-import type { StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { PutRequest, StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message, Ref } from '../../bus/bus.ts'
+import type { DirectPut } from './direct-puts.ts'
 import type { DirectRead } from './direct-reads.ts'
 import type { Coordinator } from './routes.ts'
 import { Waiting } from './deadline-wheel.ts'
@@ -35,6 +36,10 @@ export class Request extends Waiting {
   coordinator: Coordinator | undefined = undefined
   /** The owners that the client asks itself, while it does. */
   direct: DirectRead | undefined = undefined
+  /** What came of a put whose acknowledgements the client counts. */
+  acks: DirectPut | undefined = undefined
+  /** Whether its coordinator was asked what became of it. */
+  isRecalled = false
   /** Where another actor is asked. */
   to: Ref | undefined = undefined
   /** The flush that the present attempt left with. */
@@ -63,7 +68,14 @@ export class Request extends Waiting {
   renumber(correlation: number): void {
     const request = this.message as StoreRequest
     this.correlation = correlation
+    this.acks = undefined
+    this.isRecalled = false
     this.message = { ...request, replyTo: { ...request.replyTo, correlation } }
+  }
+
+  /** A put whose acknowledgements the client counts. */
+  get isCounting(): boolean {
+    return this.message.kind === 'put' && (this.message as PutRequest).countsAcks === true
   }
 
   get isWrite(): boolean {

@@ -14,6 +14,8 @@ export class Coordinator {
   reachable: boolean
   /** Also from the ring: it has all its data, and has had it for a while. */
   isSettled: boolean
+  /** Number of the last flush with which something left for it. */
+  lastFlush = 0
   /** 0: in good standing. */
   avoidedUntilMs = 0
   #penaltyMs = penaltyMsMin

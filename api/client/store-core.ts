@@ -7,6 +7,7 @@ import type {
   Refused,
   Written
 } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { Acked, Coordinated } from '../../actors/vnode/ack-protocol.ts'
 import type { Peeked } from '../../actors/vnode/peek-protocol.ts'
 import type { RingView } from '../../actors/ring/ring-view.ts'
 import {
@@ -49,6 +50,8 @@ export interface StoreCoreOptions {
   readonly preferredHost?: string | undefined
   /** Gets ask the owners of a key themselves, rather than a coordinator, where that will do; default false. */
   readonly asksOwners?: boolean | undefined
+  /** Acknowledgements of puts are counted here, where that will do; default false. */
+  readonly countsAcks?: boolean | undefined
 }
 
 export type PutOf = Omit<PutRequest, 'kind' | 'options' | 'hops' | 'replyTo'>
@@ -62,6 +65,10 @@ export interface StoreCoreFigures {
   readonly retries: number
   /** Gets that owners answered without a coordinator. */
   readonly direct: number
+  /** Puts whose acknowledgements were counted here. */
+  readonly counted: number
+  /** Times that the coordinator of such a put was asked, since they did not come. */
+  readonly recalls: number
   /** Times that a get was asked of another coordinator since one was slow. */
   readonly hedges: number
   readonly timeouts: number
@@ -102,7 +109,8 @@ export class StoreCore implements Receiver {
       random: () => options.random(),
       stale: this.#stale,
       nextCorrelation: () => ++this.#correlation,
-      asksOwners: options.asksOwners === true
+      asksOwners: options.asksOwners === true,
+      countsAcks: options.countsAcks === true
     })
     if (options.view !== undefined) this.setView(options.view)
     bus.listen(this)
@@ -152,6 +160,7 @@ export class StoreCore implements Receiver {
       ifMatch: put.ifMatch,
       ttlSeconds: put.ttlSeconds,
       options,
+      countsAcks: this.#attempts.counts(put, options),
       hops: 0,
       replyTo: this.#ref(correlation)
     }
@@ -211,8 +220,8 @@ export class StoreCore implements Receiver {
   }
 
   figures(): StoreCoreFigures {
-    const { direct, underWay, retries, hedges, timeouts, refused } = this.#attempts
-    return { waiting: underWay.size, requests: this.#correlation, retries, direct, hedges, timeouts, refused }
+    const { direct, counted, recalls, underWay, retries, hedges, timeouts, refused } = this.#attempts
+    return { waiting: underWay.size, requests: this.#correlation, retries, direct, counted, recalls, hedges, timeouts, refused }
   }
 
   /** End what is under way with `Unavailable`, and close the bus. */
@@ -233,6 +242,7 @@ export class StoreCore implements Receiver {
       this.#listeners.get(to.correlation)?.(message)
       return
     }
+    if (message.kind === 'acked') return attempts.acked(request, message as Acked)
     const { coordinator } = request
     if (coordinator !== undefined && coordinator.avoidedUntilMs !== 0) coordinator.answered()
     switch (message.kind) {
@@ -241,6 +251,9 @@ export class StoreCore implements Receiver {
         if (request.to === undefined) this.#compareEpoch((message as Got | Written).epoch)
         attempts.answer(request, message)
         return
+      case 'coordinated':
+        this.#compareEpoch((message as Coordinated).epoch)
+        return attempts.acked(request, message as Coordinated)
       case 'peeked':
         attempts.peeked(request, message as Peeked)
         return

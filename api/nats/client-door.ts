@@ -40,7 +40,7 @@ const traceparentCharactersMax = 64
 
 /**
  * The way in for binary batches of TypeScript clients, and the way out to them: a gateway of a data thread's actors, by the name
- * `client`. Lets through nothing but gets, puts and deletes to this thread's coordinator, checked field by field; so nothing that
+ * `client`. Lets through nothing but gets, puts, deletes, peeks and recalls to this thread's coordinator, checked field by field; so nothing that
  * an application sends can reach another actor, or be answered anywhere but in its own inbox.
  */
 export class ClientDoor implements Receiver {

@@ -1,4 +1,4 @@
-import type { PeekRequest, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { PeekRequest, RecallRequest, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message } from '../../bus/bus.ts'
 import { type CausalContext, entriesOf } from '../../model/causal-context.ts'
 import { type Fault, fault, isFault } from '../../model/fault.ts'
@@ -15,11 +15,16 @@ const epochCharactersMax = 64
  * What a client sent as a request, believed in no field: a frame may be laid by anyone's hand.
  * @returns the request, rebuilt of what was checked; a fault where it is none
  */
-export function clientRequestOf(message: Message, pairBytesMax: number): StoreRequest | PeekRequest | Fault {
+export function clientRequestOf(message: Message, pairBytesMax: number): StoreRequest | PeekRequest | RecallRequest | Fault {
   const given = message as unknown as Readonly<Record<string, unknown>>
   const { kind } = message
+  if (kind === 'recall') {
+    const { put } = given
+    if (!isWhole(put, Number.MAX_SAFE_INTEGER)) return fault('bad_request', 'put is the number of a request')
+    return { kind, put, replyTo: message.replyTo as never }
+  }
   if (kind !== 'get' && kind !== 'put' && kind !== 'delete' && kind !== 'peek')
-    return fault('bad_request', `clients send get, peek, put and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
+    return fault('bad_request', `clients send get, peek, put, recall and delete, not ${JSON.stringify(kind.slice(0, 40))}`)
   if (kind !== 'peek' && given['hops'] !== 0) return fault('bad_request', 'a client passes nothing on: hops is 0')
   const key = checkedKey(given['key'])
   if (isFault(key)) return key
@@ -43,7 +48,7 @@ export function clientRequestOf(message: Message, pairBytesMax: number): StoreRe
     return fault('bad_request', `the context is malformed, or has more than ${limits.contextEntriesMax} entries`)
   if (typeof ifMatch !== 'string' || ifMatch.length > etagCharactersMax) return fault('bad_request', 'ifMatch is no ETag')
   if (kind === 'delete') return { kind, key, context, ifMatch, options, hops: 0, replyTo }
-  const { value, contentType, mode, ttlSeconds } = given
+  const { value, contentType, mode, ttlSeconds, countsAcks } = given
   if (!(value instanceof Uint8Array)) return fault('bad_request', 'the value is no bytes')
   const size = key.length - key.indexOf('\0') - 1 + value.length
   if (size > pairBytesMax) {
@@ -54,7 +59,9 @@ export function clientRequestOf(message: Message, pairBytesMax: number): StoreRe
     return fault('bad_request', 'the content type is not 1 to 128 printable ASCII characters')
   if (mode !== 'put' && mode !== 'create') return fault('bad_request', 'mode is put or create')
   if (!isWhole(ttlSeconds, ttlSecondsMax)) return fault('bad_request', 'ttlSeconds is a whole number of seconds')
-  return { kind, key, value, contentType, context, mode, ifMatch, ttlSeconds, options, hops: 0, replyTo }
+  if (!isFlag(countsAcks)) return fault('bad_request', 'countsAcks is true or false')
+  const isCounted = countsAcks === true
+  return { kind, key, value, contentType, context, mode, ifMatch, ttlSeconds, options, countsAcks: isCounted, hops: 0, replyTo }
 }
 
 function checkedKey(key: unknown): Key | Fault {

@@ -125,6 +125,7 @@ const put = {
   ifMatch: '',
   ttlSeconds: 0,
   options: {},
+  countsAcks: true,
   hops: 0
 }
 
@@ -231,7 +232,8 @@ t.test('I28: a message laid by any hand, with any fields → a request whose eve
     { ttlSeconds: Number.NaN },
     { ifMatch: 1 },
     { hops: '0' },
-    { contentType: {} }
+    { contentType: {} },
+    { countsAcks: 1 }
   ]) {
     t.match(checked({ ...put, ...fields }), { code: 'bad_request' })
   }
@@ -241,14 +243,34 @@ t.test('I28: a message laid by any hand, with any fields → a request whose eve
   for (const fields of [{ slot: -1 }, { slot: 1.5 }, { slot: 99 }, { isDigest: 1 }, { epoch: 7 }, { epoch: 'e'.repeat(65) }]) {
     t.match(checked({ ...peek, ...fields }), { code: 'bad_request' })
   }
-  const names = fc.constantFrom('key', 'options', 'value', 'context', 'mode', 'ttlSeconds', 'hops', 'ifMatch', 'contentType')
+  const recall = { kind: 'recall', put: 7 }
+  t.same(checked({ ...recall, key: 'b', to: 'client.other.store' }), { ...recall, replyTo })
+  for (const number of [-1, 0.5, '7', undefined]) t.match(checked({ ...recall, put: number }), { code: 'bad_request' })
+  const names = fc.constantFrom(
+    'key',
+    'options',
+    'value',
+    'context',
+    'mode',
+    'ttlSeconds',
+    'hops',
+    'ifMatch',
+    'contentType',
+    'put'
+  )
   fc.assert(
-    fc.property(fc.constantFrom('get', 'peek', 'put', 'delete', 'ring'), fc.dictionary(names, fc.anything()), (kind, fields) => {
-      const request = checked({ ...put, ...fields, kind })
-      return (
-        isFault(request) || ((request.kind === 'peek' || request.hops === 0) && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
-      )
-    }),
+    fc.property(
+      fc.constantFrom('get', 'peek', 'put', 'delete', 'recall', 'ring'),
+      fc.dictionary(names, fc.anything()),
+      (kind, fields) => {
+        const request = checked({ ...put, ...fields, kind })
+        if (!isFault(request) && request.kind === 'recall') return Number.isSafeInteger(request.put)
+        return (
+          isFault(request) ||
+          ((request.kind === 'peek' || request.hops === 0) && /^[A-Za-z0-9][A-Za-z0-9_-]*\0/.test(request.key))
+        )
+      }
+    ),
     { numRuns: 1000 }
   )
   t.end()

@@ -159,6 +159,29 @@ export class CoordinatorRig {
     })
   }
 
+  /** A put whose client counts by itself. */
+  countedPut(options: PutRequest['options'] = {}, more: Partial<PutRequest> = {}): void {
+    this.put({ receipt: false, ...options }, { countsAcks: true, ...more })
+  }
+
+  /** A client asks what became of the put that was asked last. */
+  recall(client = 't', incarnation = 1): void {
+    const put = this.#requests
+    const replyTo = { ...this.#client(), address: addressOf(threadAddressOf('client', client), 'door'), incarnation }
+    this.#system.send<CoordinatorMessage>(this.#coordinator, { kind: 'recall', put, replyTo }, 2_000)
+    this.run()
+  }
+
+  /** The vnode of `host` has stored what it was given, has told the client, and the coordinator hears of it `agoMs` later. */
+  tells(host: string, agoMs = 1): VnodeMessage {
+    const { message } = this.next(host)
+    const { address, incarnation, correlation } = (message as { readonly replyTo: Ref }).replyTo
+    const to: Ref<CoordinatorMessage> = { address, incarnation, correlation: 0 }
+    this.#system.send(to, { kind: 'stored-list', acks: [correlation, agoMs * 1_000] })
+    this.run()
+    return message
+  }
+
   get(options: GetRequest['options'] = {}): void {
     this.#request({ kind: 'get', key, options: { receipt: true, ...options }, hops: 0, replyTo: this.#client() })
   }
