@@ -6,6 +6,7 @@ import type { RingView } from '../actors/ring/ring-view.ts'
 import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { fault, isFault } from '../model/fault.ts'
 import { bucketFault, keyFault, keyOf } from '../model/key.ts'
+import { releaseOf, type WireRange, wireRangeOf, wireSpoken } from '../model/wire-version.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
@@ -29,7 +30,9 @@ export interface HostShown {
   readonly nats: string
   /** Replicas of partitions that it owns. */
   readonly partitions: number
+  /** Its release, and the versions of the wire that it speaks. */
   readonly version: string
+  readonly wire: WireRange
 }
 
 export interface ClusterShown {
@@ -37,6 +40,8 @@ export interface ClusterShown {
   readonly cluster_id: string
   readonly epoch: string
   readonly datacenters: readonly string[]
+  /** The version of the wire that all hosts speak; null where there is none. */
+  readonly wire: number | null
   readonly hosts: readonly HostShown[]
   /** Staged changes; null where there are none. */
   readonly plan: PlanBrief | null
@@ -89,6 +94,7 @@ export class Admin {
       cluster_id: cluster.id,
       epoch: view.epoch,
       datacenters: [...new Set(view.hosts.map(host => host.dc))].sort(),
+      wire: wireSpoken(view.hosts.map(({ version }) => version)) ?? null,
       hosts: view.hosts.map(({ name, uid, incarnation, state, dc, zone, weight, pid, http, nats, version }, index) => ({
         name,
         uid,
@@ -101,7 +107,8 @@ export class Admin {
         http,
         nats,
         partitions: owned[index]!,
-        version
+        version: releaseOf(version),
+        wire: wireRangeOf(version)
       })),
       plan
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ClusterState } from '../actors/gossip/gossip-protocol.ts'
 import type { ClusterFile } from '../actors/system-resources.ts'
 import { isGone } from '../model/membership.ts'
+import { versionTold, wireRefusal } from '../model/wire-version.ts'
 import { replaceFile } from '../storage/durable-file.ts'
 
 const formatVersion = 1
@@ -23,6 +24,20 @@ export function departureOf(directory: string, uid: number): string | undefined 
 
 /** The host is to stay away. */
 export class DepartedError extends Error {}
+
+/**
+ * Why this build must not be started with the directory: the other members that it remembers speak what it does not know.
+ * @returns undefined where it may
+ */
+export function unspokenOf(directory: string, uid: number, release: string): string | undefined {
+  const members = clusterFileIn(directory).load()?.members ?? []
+  const others = members.filter(member => member.uid !== uid && !isGone(member.state))
+  const why = wireRefusal(
+    versionTold(release),
+    others.map(member => member.version)
+  )
+  return why === undefined ? undefined : `this build cannot run it: ${why}`
+}
 
 /**
  * `cluster.json` in the data directory: who the members were, so that a host that starts again finds them.

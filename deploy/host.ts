@@ -21,7 +21,7 @@ import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-
 import { tableDirectory } from '../storage/table.ts'
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
-import { clusterFileIn, DepartedError, departureOf } from './cluster-file.ts'
+import { clusterFileIn, DepartedError, departureOf, unspokenOf } from './cluster-file.ts'
 import { addressOfHost } from './configuration-security.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
@@ -93,6 +93,8 @@ export async function runHost(given: HostSettings, log: Log = hostLog(given)): P
     })
     const departure = departureOf(settings.data, identity.uid)
     if (departure !== undefined) throw new DepartedError(departure)
+    const unspoken = unspokenOf(settings.data, identity.uid, version)
+    if (unspoken !== undefined) throw new Error(unspoken)
     const host = new RunningHost(settings, tls, log, lock, identity)
     await host.start()
     return host

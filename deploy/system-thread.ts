@@ -2,6 +2,7 @@ import type { HostMessage } from '../actors/host-protocol.ts'
 import { exchangeDefaults, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
 import { systemTree } from '../actors/tree.ts'
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
+import { versionTold } from '../model/wire-version.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
@@ -39,7 +40,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
       http: settings.httpUrl,
       nats: settings.natsUrl,
       route: settings.route,
-      version: settings.version,
+      version: versionTold(settings.version),
       pid: settings.pid,
       seen: '',
       arrived: ''

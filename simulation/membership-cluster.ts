@@ -40,6 +40,8 @@ export interface MembershipHost {
   readonly name: string
   uid: number
   route: string
+  /** What its row says: its release, and the versions of the wire that it speaks. */
+  version: string
   saved: ClusterState | undefined
   lives: number
   running: { readonly clock: HostClock; readonly bus: MemoryBus } | undefined
@@ -106,6 +108,7 @@ export class MembershipCluster {
       name,
       uid,
       route: `${name}:6222`,
+      version: '0.1.0',
       saved: undefined,
       lives: 0,
       running: undefined,
@@ -291,7 +294,7 @@ function rowOf(host: MembershipHost, incarnation: number): Member {
     http: `http://${host.name}:7070`,
     nats: `nats://${host.name}:4222`,
     route: host.route,
-    version: '0.1.0',
+    version: host.version,
     pid: 1,
     seen: '',
     arrived: ''

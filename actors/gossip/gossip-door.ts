@@ -1,6 +1,7 @@
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { freeSeat, isGone, type Member, withState } from '../../model/membership.ts'
 import { ticketOf } from '../../model/ring-change.ts'
+import { wireRefusal } from '../../model/wire-version.ts'
 import type { Gist, SwimMessage } from './gossip-protocol.ts'
 import { setRow } from './gossip-rows.ts'
 import { agentOf, type GossipContext, type GossipState, isFirst, publishSoon, selfOf } from './gossip-state.ts'
@@ -43,6 +44,12 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
   const others = state.members.members
   const holders = others.filter(other => other.name === member.name && other.uid !== member.uid && !isGone(other.state))
   if (founded && (holders.length === 0 || state.isFounder)) return
+  // One that is a member already is no newcomer: it may have lost what it knew of the cluster.
+  const unspoken = wireRefusal(
+    member.version,
+    others.filter(other => other.uid !== member.uid && !isGone(other.state)).map(other => other.version)
+  )
+  if (unspoken !== undefined) return turnAway(state, member, unspoken, context)
   const refuse = (why: string, holder: Member): void => {
     refused(state, 'name-taken', context)
     if (isFirst(state, `name ${member.uid}`))
@@ -79,6 +86,13 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
     waits,
     table
   })
+}
+
+/** They would not understand each other. */
+function turnAway(state: GossipState, { name, uid, version }: Member, why: string, context: GossipContext): void {
+  refused(state, 'wire-version', context)
+  if (isFirst(state, `wire ${uid} ${version}`)) context.log.warn({ name, theirs: uid, version }, `a host is not let in: ${why}`)
+  context.signal(agentOf(name), { kind: 'gossip-unwelcome', uid, holder: 0, why })
 }
 
 /** It is in: behind those that came to join before, on a seat of its own or on that of the self that it takes the place of. */
@@ -119,10 +133,9 @@ export function takeWelcome(state: GossipState, message: Of<'gossip-welcome'>, c
 export function takeUnwelcome(state: GossipState, message: Of<'gossip-unwelcome'>, context: GossipContext): void {
   if (message.uid !== context.resources.self.uid || !isFirst(state, `unwelcome ${message.why}`)) return
   const { name } = context.resources.self
-  context.log.error(
-    { name, holder: message.holder, why: message.why },
-    `this host is not let in: ${message.why}. It is if the other is down; else start it under another name, or with the other's data`
-  )
+  const advice =
+    message.holder === 0 ? '' : ". It is if the other is down; else start it under another name, or with the other's data"
+  context.log.error({ name, holder: message.holder, why: message.why }, `this host is not let in: ${message.why}${advice}`)
 }
 
 /** Whether a message is of this cluster, and of a self that still is. */

@@ -112,7 +112,7 @@ export type SwimMessage =
       readonly waits?: boolean | undefined
       readonly table: BucketTable
     }
-  /** Another one lives under your name. */
+  /** You cannot come in, since another one lives under your name: `holder`, its uid; or for another reason: 0. */
   | { readonly kind: 'gossip-unwelcome'; readonly uid: number; readonly holder: number; readonly why: string }
 
 /** The gossip agent of a host: `HOST.system.gossip-agent`. */

@@ -31,5 +31,6 @@ export const clusterCommands: readonly CommandEntry[] = Object.freeze([
   { name: 'repair', summary: 'compare all replicas and mend what differs', load: () => import('./commands/repair.ts') },
   { name: 'profile', summary: 'show where a thread of a host spends its time', load: () => import('./commands/profile.ts') },
   { name: 'explain', summary: 'show what each replica holds of a key', load: () => import('./commands/explain.ts') },
+  { name: 'capacity', summary: 'how many hosts a load needs', load: () => import('./commands/capacity.ts') },
   { name: 'bucket', summary: 'get or set the properties of a bucket', load: () => import('./commands/bucket.ts') }
 ])

@@ -57,6 +57,7 @@ export const describeCluster = {
         cluster: text,
         epoch: text,
         datacenters: { type: 'array', items: text },
+        wire: { type: ['integer', 'null'], description: 'Version of the wire that all hosts speak' },
         hosts: { type: 'array', items: { type: 'object' } },
         plan: {}
       })

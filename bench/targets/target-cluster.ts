@@ -27,12 +27,18 @@ export class TargetCluster {
       this.hosts.push(new TargetHost(place, index === 0 ? [] : routes.toSpliced(index, 1)))
   }
 
-  /** @param basePort of an earlier start on the same data; default free ones */
-  static async start(data: string, hosts: number, basePort?: number): Promise<TargetCluster> {
+  /**
+   * @param basePort of an earlier start on the same data; default free ones
+   * @param program of another build; default this one's
+   */
+  static async start(data: string, hosts: number, basePort?: number, program?: string): Promise<TargetCluster> {
     const base = basePort ?? (await freeBasePort(hosts + 1))
     const cluster = new TargetCluster(devHosts({ hosts: hosts + 1, data, basePort: base }), base, hosts)
     try {
-      for (const host of cluster.hosts) host.start()
+      for (const host of cluster.hosts) {
+        host.program = program ?? host.program
+        host.start()
+      }
       await cluster.ready()
     } catch (error) {
       await cluster.stop()
@@ -49,8 +55,8 @@ export class TargetCluster {
     return this.hosts.flatMap(host => host.pids)
   }
 
-  /** Start one more, which joins. */
-  join(): TargetHost {
+  /** Start one more, which joins. @param program see `start` */
+  join(program?: string): TargetHost {
     const place = this.#places[this.hosts.length]
     if (place === undefined) throw new RangeError(`there are places for ${this.#places.length} hosts`)
     const host = new TargetHost(
@@ -58,6 +64,7 @@ export class TargetCluster {
       this.hosts.map(each => `127.0.0.1:${each.place.routePort}`)
     )
     this.hosts.push(host)
+    host.program = program ?? host.program
     host.start()
     return host
   }

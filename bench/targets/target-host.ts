@@ -19,6 +19,8 @@ export interface ClusterShown {
 export class TargetHost {
   readonly place: DevHost
   readonly #join: readonly string[]
+  /** The build that its next start runs: `deploy/carillon.js` of another one, to mix them. */
+  program = carillonPath
   #child: ChildProcess | undefined
   #startedMs = 0
   /** Of the last start: ms until it said that it is ready. */
@@ -57,7 +59,7 @@ export class TargetHost {
     const words = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])
     const environment = Object.entries(process.env).filter(([variable]) => !/^CARILLON_(?!NATS_SERVER|TEST_MARK)/.test(variable))
     this.#startedMs = performance.now()
-    this.#child = spawn(process.execPath, [carillonPath, 'host', ...words], {
+    this.#child = spawn(process.execPath, [this.program, 'host', ...words], {
       // Ctrl-C is for the bench, which ends its hosts itself; the channel tells a host that the bench is gone.
       detached: true,
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],

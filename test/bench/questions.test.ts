@@ -26,6 +26,7 @@ const short: Readonly<Record<string, readonly string[]>> = {
 /** Those that take servers, disks, or time. */
 const long = [
   'bus.js',
+  'capacity.js',
   'membership.js',
   'replication.js',
   'scaling.js',
