@@ -9,6 +9,7 @@ import { bucketFault, keyFault, keyOf } from '../model/key.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
+import { BackupAdmin } from './admin-backups.ts'
 import { ProfileAdmin } from './admin-profile.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf } from './client/errors.ts'
@@ -68,6 +69,7 @@ export class Admin {
   readonly #host: string
   readonly #timeoutMs: number
   readonly profiles: ProfileAdmin
+  readonly backup: BackupAdmin
 
   /** @param host the one whose ring keeper, gossip agent and inspector are asked: the door's own */
   constructor(options: { readonly core: StoreCore; readonly host: string; readonly timeoutMs?: number | undefined }) {
@@ -75,6 +77,7 @@ export class Admin {
     this.#host = options.host
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
     this.profiles = new ProfileAdmin(options.core, this.#timeoutMs)
+    this.backup = new BackupAdmin(options.core, () => this.#describe())
   }
 
   async cluster(): Promise<ClusterShown> {
