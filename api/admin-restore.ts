@@ -115,7 +115,7 @@ async function restoreRecord(
     if (terms.isDry) return wouldMint(siblings, outcome)
     return mintAnew(core, key, siblings)
   }
-  if (terms.isDry || outcome === 'obsolete') return done(outcome)
+  if (terms.isDry || outcome === 'obsolete' || (outcome === 'known' && isDeleted(siblings))) return done(outcome)
   // With what they know already: an owner that has missed the delete of an old value must not be given that value alone.
   const siblingsNow = merge(before, siblings)
   const now = siblingsNow === siblings ? record : { key, bytes: encodeSiblings(siblingsNow), siblings: siblingsNow }
@@ -184,7 +184,8 @@ function outcomeOf(siblings: Siblings, looks: readonly (VnodeReply | undefined)[
   for (const look of looks) {
     if (look?.kind !== 'record' || look.floor === undefined) continue
     const taken = admitted(look.floor, decodedOf(look.siblings), siblings, undefined)
-    if (taken !== siblings) return 'obsolete'
+    // A delete that the floor knows is no news, and nothing is missed.
+    if (taken !== siblings) return isDeleted(siblings) ? 'known' : 'obsolete'
   }
   if (before === emptySiblings) return 'new'
   const how = relation(siblings, before)

@@ -49,9 +49,9 @@ export interface Restored {
 
 /** The requests of administration that backup and restore are made of. All reject with a `StoreError`. */
 export class CutRequests {
-  readonly #cluster: Cluster
+  readonly #cluster: Pick<Cluster, 'admin'>
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Pick<Cluster, 'admin'>) {
     this.#cluster = cluster
   }
 

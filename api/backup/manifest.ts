@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BucketProperties } from '../../actors/ring/bucket-table.ts'
 import { bucketFault } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
+import { CommandFailure } from '../cli/terminal.ts'
 import type { WrittenSegment } from './segment-writer.ts'
 
 /** One partition of a cut. */
@@ -57,7 +58,7 @@ export interface Manifest {
 }
 
 /** A manifest is missing, damaged, or no manifest. */
-export class BadManifest extends Error {
+export class BadManifest extends CommandFailure {
   constructor(what: string) {
     super(what)
     this.name = 'BadManifest'

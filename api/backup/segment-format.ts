@@ -2,6 +2,7 @@ import { hash32 } from '../../model/hash.ts'
 import type { Key } from '../../model/key.ts'
 import { keyFault, keyLengthOf, bucketFault, bucketOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
+import { CommandFailure } from '../cli/terminal.ts'
 
 /**
  * A segment: records of one partition, ascending by key. All numbers are little-endian.
@@ -44,7 +45,7 @@ export interface SegmentEntry {
 }
 
 /** What a segment holds is not what was written. */
-export class DamagedSegment extends Error {
+export class DamagedSegment extends CommandFailure {
   /** Whether what follows can still be read. */
   readonly goesOn: boolean
 
