@@ -4,6 +4,7 @@ import { limits } from '../model/limits.ts'
 import type { ChangeOrder } from '../actors/gossip/gossip-protocol.ts'
 import type { Admin } from './admin.ts'
 import { throttleOf, wantedChangeOf } from './admin-plan.ts'
+import { backupRequests } from './admin-backup-requests.ts'
 import { checkedLimit, type KeysPage } from './admin-keys.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import { jsonTextOf } from './json-text.ts'
@@ -76,12 +77,13 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
       bytesMax: pageBytesMax
     })
     return pageJson(bucket, page, values)
-  }
+  },
+  ...backupRequests
 })
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, plan, plan.stage, plan.commit, plan.pause, plan.resume, plan.abort, plan.throttle, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, plan, plan.stage, plan.commit, plan.pause, plan.resume, plan.abort, plan.throttle, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys, and those of `admin-backup-requests`
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}

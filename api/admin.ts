@@ -11,6 +11,7 @@ import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
 import { PlanAdmin, type PlanBrief } from './admin-plan.ts'
+import { BackupAdmin } from './admin-backups.ts'
 import { ProfileAdmin } from './admin-profile.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf, StoreError } from './client/errors.ts'
@@ -75,6 +76,7 @@ export class Admin {
   readonly #timeoutMs: number
   readonly profiles: ProfileAdmin
   readonly plans: PlanAdmin
+  readonly backup: BackupAdmin
 
   /** @param host the one whose ring keeper, gossip agent and inspector are asked: the door's own */
   constructor(options: { readonly core: StoreCore; readonly host: string; readonly timeoutMs?: number | undefined }) {
@@ -83,6 +85,7 @@ export class Admin {
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
     this.profiles = new ProfileAdmin(options.core, this.#timeoutMs)
     this.plans = new PlanAdmin(options.core, options.host, this.#timeoutMs, () => this.#describe())
+    this.backup = new BackupAdmin(options.core, () => this.#describe())
   }
 
   async cluster(): Promise<ClusterShown> {

@@ -123,6 +123,12 @@ export const limits = Object.freeze({
   exchangeBatchBytes: 128 * 1024,
   /** A record with all its siblings that fits a bus message, with room for its key and what else is in it. */
   exchangeRecordBytesMax: 800_000,
+  /** A record that one page of a backup, or one request of a restore, takes: as base64 it fits a bus message. */
+  backupRecordBytesMax: 700_000,
+  /** Records in one request of a restore. */
+  restoreRecordsMax: 256,
+  /** Partitions in which one request opens or closes a restore. */
+  restorePartitionsMax: 256,
   /** Requests of other hosts' exchanges that one host serves at once. */
   exchangesServedMax: 64,
   /** Hosts that are no members any more for which one host keeps track of hints. */

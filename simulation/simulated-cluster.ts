@@ -35,6 +35,8 @@ export interface SimulationOptions {
   readonly workBehaviours?: WorkBehaviours
   /** As in the product where it is left out. */
   readonly floors?: FloorSettings
+  /** Uid of the first host; the others follow. Clusters that meet, as by a backup, have hosts of their own. Default 1,000. */
+  readonly uidFirst?: number
 }
 
 export interface StoreWrite {
@@ -68,7 +70,7 @@ export interface MachineSnapshot {
   readonly saved: ClusterState | undefined
 }
 
-const uidFirst = 1000
+const uidFirstDefault = 1000
 /** Beyond the uids of first disks. */
 const uidAfterWipe = 100_000
 
@@ -115,7 +117,7 @@ export class SimulatedCluster {
     const index = this.machines.length
     const machine: Machine = {
       name: `h${index + 1}`,
-      uid: uidFirst + index,
+      uid: (this.#options.uidFirst ?? uidFirstDefault) + index,
       disk: new VirtualDisk(),
       saved: undefined,
       epochs: 0,

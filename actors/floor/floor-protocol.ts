@@ -44,7 +44,10 @@ export type FloorReply =
   | {
       readonly kind: 'floor-guarded'
       readonly partition: number
+      /** Or a restore is open. */
       readonly hints: boolean
+      /** Records of a backup may still come: see `RestoreMessage`. */
+      readonly restore?: boolean | undefined
       /** There are users' records, damaged ones included. */
       readonly records: boolean
       readonly ids: readonly number[]

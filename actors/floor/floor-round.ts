@@ -169,6 +169,10 @@ export class FloorRound {
         this.#stop('an answer of another kind')
         return false
       }
+      if (reply.restore === true) {
+        this.#stop(`a restore is open at ${this.#asked[slot]?.name}: carillon restore DIR goes on with it, --close gives it up`)
+        return false
+      }
       if (reply.hints) {
         this.#stop(`${this.#asked[slot]?.name} keeps hints of the partition that are not delivered`)
         return false

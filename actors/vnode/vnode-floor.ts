@@ -16,6 +16,7 @@ import { SettledWrites } from './settled-writes.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { FloorMessage, FloorReply, Settlement } from '../floor/floor-protocol.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
+import { isRestoreOpen } from './vnode-restore.ts'
 import type { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
@@ -242,7 +243,9 @@ export class VnodeFloors {
     const counter = dots.isWhole ? dots.counter : 0
     ids.push(dots.vnode, counter, standInIdOf(dots.vnode), counter)
     for (const { vnode, atMs } of dots.retired) if (context.now() - atMs < retiredMs) ids.push(vnode, 0, standInIdOf(vnode), 0)
-    return { kind: 'floor-guarded', partition: this.#partition, hints, records, ids }
+    const restore = isRestoreOpen(store, this.#partition)
+    // A leader of an earlier release knows only of hints.
+    return { kind: 'floor-guarded', partition: this.#partition, hints: hints || restore, restore, records, ids }
   }
 
   #prepare(n: number, replyTo: FloorRef, context: VnodeContext): void {

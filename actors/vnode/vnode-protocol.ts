@@ -9,6 +9,7 @@ import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
 import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
 import type { DirectAck } from './ack-protocol.ts'
 import type { PeekMessage } from './peek-protocol.ts'
+import type { RestoreMessage } from './restore-protocol.ts'
 import type { TreeMessage, TreeReply } from './merkle-protocol.ts'
 import type { StrayMessage, StrayReply } from './stray-protocol.ts'
 
@@ -23,6 +24,7 @@ export type VnodeMessage =
   | IntakeMessage
   | StrayMessage
   | PeekMessage
+  | RestoreMessage
   /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
   | {
       readonly kind: 'write'
@@ -71,6 +73,8 @@ export type VnodeMessage =
       readonly digestsOnly?: boolean | undefined
       /** What the asker has of these keys: where it is the same here, its digest says so, and its bytes stay. */
       readonly known?: readonly KnownRecord[] | undefined
+      /** Only keys below these nodes of the Merkle tree, numbered as in `model/merkle-tree`; undefined: all. A page may then be empty and not the last. */
+      readonly below?: readonly number[] | undefined
       readonly replyTo: Ref<VnodeReply>
     }
   /** For `explain`: what is known of the key here. */

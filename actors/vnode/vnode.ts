@@ -4,6 +4,7 @@ import { type Fault, fault } from '../../model/fault.ts'
 import { type Key, systemKeysEnd } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
 import { contextAfterWrite, emptySiblings, live, resolveLastWriteWins, type Sibling, write } from '../../model/siblings.ts'
+import { NodeSet } from '../../model/node-set.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../../model/siblings-codec.ts'
 import { epochOf, uidOf, type VersionVector } from '../../model/version-vector.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
@@ -18,6 +19,7 @@ import { type Wholeness, wholenessOf } from './wholeness.ts'
 import { VnodeFloors } from './vnode-floor.ts'
 import { VnodeHints } from './vnode-hints.ts'
 import { VnodeIntake } from './vnode-intake.ts'
+import { markRestore } from './vnode-restore.ts'
 import { VnodeRepair } from './vnode-repair.ts'
 import { VnodeStrays } from './vnode-strays.ts'
 import { VnodeTree } from './vnode-tree.ts'
@@ -134,6 +136,9 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
         case 'begin-clearing':
         case 'forget-strays':
           return state.strays.receive(message, context)
+        case 'open-restore':
+        case 'close-restore':
+          return markRestore(state.partition, message, context)
       }
     } catch (error) {
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
@@ -273,7 +278,9 @@ function scan(state: VnodeState, message: Extract<VnodeMessage, { kind: 'scan' }
   const pairs: { key: Key; siblings: Uint8Array; digest?: number }[] = []
   let { next } = page
   let bytes = 0
+  const wanted = message.below === undefined ? undefined : new NodeSet(message.below)
   for (const { key, record } of page.pairs) {
+    if (wanted?.has(key) === false) continue
     const asked = message.digestsOnly === true || known?.has(key) === true ? digestOf(record) : undefined
     const digest = message.digestsOnly === true || asked === known?.get(key) ? asked : undefined
     bytes += key.length + (message.keysOnly || digest !== undefined ? 0 : record.length)
