@@ -6,6 +6,7 @@ import { wireCodecs } from '../actors/wire.ts'
 import { threadAddressOf } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import { type LinkWeather, type MemoryBus, MemoryNetwork } from '../bus/memory-bus.ts'
+import { versionTold } from '../model/wire-version.ts'
 import type { HostState, Member } from '../model/membership.ts'
 import { arrivalOf, membershipEpoch, movingNow } from '../model/ring-change.ts'
 import type { Behaviour, SupervisorSpec } from '../runtime/actor.ts'
@@ -108,7 +109,7 @@ export class MembershipCluster {
       name,
       uid,
       route: `${name}:6222`,
-      version: '0.1.0',
+      version: versionTold('0.1.0'),
       saved: undefined,
       lives: 0,
       running: undefined,

@@ -7,6 +7,7 @@ import { wireCodecs } from '../actors/wire.ts'
 import type { WorkBehaviours } from '../actors/work/work-keeper.ts'
 import { codecRegistry } from '../bus/codec.ts'
 import type { LinkWeather, MemoryNetwork } from '../bus/memory-bus.ts'
+import { versionTold } from '../model/wire-version.ts'
 import type { Key } from '../model/key.ts'
 import { isGone } from '../model/membership.ts'
 import { vnodeIdOf } from '../model/version-vector.ts'
@@ -225,7 +226,7 @@ export class SimulatedCluster {
         http: '',
         nats: '',
         route: '',
-        version: '0',
+        version: versionTold('0'),
         pid: 1,
         seen: '',
         arrived: ''

@@ -5,6 +5,7 @@ import { isGone, type Member } from '../../model/membership.ts'
 import { type KeptPlan, planIn, progressOf, turnIn } from '../../model/plan.ts'
 import { type PlanSetting, whyNotPlanned } from '../../model/plan-rules.ts'
 import { changesOf, ticketOf } from '../../model/ring-change.ts'
+import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
 import type { Plan, StagedChange } from '../../model/staged-plan.ts'
 import { hostsNeeded } from './gossip-changes.ts'
 import { waitsOf } from './gossip-orders.ts'
@@ -55,6 +56,11 @@ function keeperIsDown({ keeper }: KeptPlan): Fault {
   )
 }
 
+function tooOldForPlans(spoken: number): Fault {
+  const detail = `the hosts speak version ${spoken} of the wire to each other, and plans take ${wireOfPlans}: first bring all of them to this release`
+  return fault('bad_request', detail, { needed: wireOfPlans })
+}
+
 /** @returns why not; undefined: it is done */
 function carryOut(
   state: GossipState,
@@ -63,7 +69,11 @@ function carryOut(
   order: Exclude<PlanOrder, { what: 'tell' }>,
   context: GossipContext
 ): Fault | undefined {
-  if (order.what === 'stage') return stage(state, self, plan, order.change, context)
+  if (order.what === 'stage') {
+    const spoken = wireSpoken(state.members.members.filter(member => !isGone(member.state)).map(({ version }) => version)) ?? 1
+    if (spoken < wireOfPlans) return tooOldForPlans(spoken)
+    return stage(state, self, plan, order.change, context)
+  }
   if (plan === undefined) return fault('not_found', 'nothing is staged: there is no plan')
   const keep = (changed: Partial<Plan>): undefined => {
     setSelf(state, { ...self, plan: { ...plan, ...changed } }, context)

@@ -2,6 +2,7 @@ import { addressOf, type Ref } from '../../bus/bus.ts'
 import type { Fault } from '../../model/fault.ts'
 import { bucketOf, type Key } from '../../model/key.ts'
 import { arrivalOf } from '../../model/ring-change.ts'
+import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
@@ -191,7 +192,7 @@ function proceed(state: TransferState, context: TransferContext): void {
   }
   const { view } = state
   if (state.active.size > 0 || state.hasArrived || state.isChecking || view === undefined) return
-  if (state.sources.size === 0) return arrive(state, context)
+  if (state.sources.size === 0 || !canBeCompared(view)) return arrive(state, context)
   state.isChecking = true
   state.checks.begin([...state.sources], state.arrival, context)
   look(state, context)
@@ -199,6 +200,11 @@ function proceed(state: TransferState, context: TransferContext): void {
 
 function look(state: TransferState, context: TransferContext): void {
   if (state.budget.waitMs(context.now()) !== Number.POSITIVE_INFINITY) state.checks.look(state.view, state.table, context)
+}
+
+/** Hosts of earlier releases compare with owners only. */
+function canBeCompared({ hosts }: RingView): boolean {
+  return (wireSpoken(hosts.map(({ version }) => version)) ?? 0) >= wireOfPlans
 }
 
 function checked(state: TransferState, message: TransferCheckReply, context: TransferContext): void {

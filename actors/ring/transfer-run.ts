@@ -48,7 +48,8 @@ export function bytesOf({ pairs }: Page): number {
 /** @returns records that came whole */
 export function countRecords({ pairs }: Page, metrics: Metrics): number {
   const whole = pairs.reduce((sum, { siblings }) => (siblings.length > 0 ? sum + 1 : sum), 0)
-  const help = 'Records of partitions that this host takes over: those that came (whole), and those that were here already (known)'
+  const help =
+    'Records of partitions that this host takes over: those that came (whole), and those that were here already (known)'
   metrics.counter('transfer_records_total', help, { form: 'whole' }).add(whole)
   metrics.counter('transfer_records_total', help, { form: 'known' }).add(pairs.length - whole)
   return whole
