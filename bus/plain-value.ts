@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { limits } from '../model/limits.ts'
 import { MalformedFrame, type Reader } from './reader.ts'
 import type { Writer } from './writer.ts'

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type { parseDocument as ParseDocument } from 'yaml'
 import { ConfigurationError } from './configuration-error.ts'
 
 /** A configuration file's text and where it was found. */
@@ -36,7 +37,7 @@ export function readConfigurationFile(path: string | undefined): ConfigurationFi
  */
 export function flattenedFile(file: ConfigurationFile): Map<string, unknown> {
   // Loaded for a file alone: most hosts have flags and variables.
-  const { parseDocument } = require('yaml') as typeof import('yaml')
+  const { parseDocument } = require('yaml') as { readonly parseDocument: typeof ParseDocument }
   const document = parseDocument(file.text, { prettyErrors: true })
   const broken = document.errors[0]
   if (broken !== undefined) throw problem(file.path, `is no YAML: ${broken.message.split('\n')[0]}`)

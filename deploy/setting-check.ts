@@ -32,7 +32,7 @@ export function allows(schema: TSchema, value: unknown): boolean {
 
 function allowsText({ pattern, minLength = 0, maxLength }: TSchema, text: string): boolean {
   // Bounds count characters, not UTF-16 units.
-  const characters = minLength > 0 || maxLength !== undefined ? [...text].length : 0
+  const characters = minLength > 0 || maxLength !== undefined ? Array.from(text).length : 0
   if (characters < minLength || characters > (maxLength ?? Number.POSITIVE_INFINITY)) return false
   return pattern === undefined || new RegExp(pattern, 'u').test(text)
 }

@@ -25,6 +25,10 @@ export function describeApi(app: FastifyInstance, settings: HttpSettings, versio
   app.get('/openapi.json', hidden, async () => (await description()).swagger())
   const page = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const answer = await (await description()).inject({ method: 'GET', url: request.raw.url ?? uiPrefix })
+    if (answer.statusCode === 404) {
+      reply.callNotFound()
+      return reply
+    }
     for (const name of headersPassedOn) {
       const value = answer.headers[name]
       if (value !== undefined) reply.header(name, value)

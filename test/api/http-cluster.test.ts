@@ -262,6 +262,13 @@ t.test('openapi: the document names every route, and its page needs nothing from
   const page = await ask('GET', '/docs/')
   t.equal(page.statusCode, 200)
   t.notMatch(page.body, /(?:src|href)="https?:/)
+  t.match(page.headers, {
+    'content-type': /^text\/html/,
+    'content-security-policy': /default-src 'self'/,
+    'x-content-type-options': 'nosniff'
+  })
+  t.match((await ask('GET', '/docs/static/swagger-ui.css')).headers, { 'content-type': /^text\/css/ })
+  t.match((await ask('GET', '/docs/nothing')).headers, { 'content-type': /^application\/problem\+json/ })
 })
 
 t.test('events: changes of the ring → server-sent events; Last-Event-ID → what came since', async t => {
