@@ -223,8 +223,8 @@ t.test('kustomize: base and birth → every file is named and there; birth found
     for (const each of all)
       checked(t, kubernetesSchemas[each['kind']]!, each, `${name}: ${each['kind']} ${each['metadata'].name}`)
     const set = all.find(each => each['kind'] === 'StatefulSet')!
-    const join_ = set['spec'].template.spec.containers[0].env.find((each: Tree) => each['name'] === 'CARILLON_JOIN')
-    t.same([set['spec'].replicas, join_.value === ''], name === 'birth' ? [1, true] : [3, false])
+    const seeds = set['spec'].template.spec.containers[0].env.find((each: Tree) => each['name'] === 'CARILLON_JOIN')
+    t.same([set['spec'].replicas, seeds.value === ''], name === 'birth' ? [1, true] : [3, false])
   }
 })
 
