@@ -60,8 +60,21 @@ ${stringify({ name: 'a', data: '/var/lib/carillon', http: { port: 7070 }, nats: 
 Port 0 means any that is free. \`npm start\` gives host n the ports 7070 + n, 7420 + n, 7620 + n and 7820 + n, and data in ./data/dev/host-n; \`--base-port P\` moves them to P + n, P + 350 + n, P + 550 + n and P + 750 + n.
 
 ## Beyond loopback
-A host that listens on an address that other machines can reach needs TLS and credentials. This release can require a token (\`token\`), but it cannot serve TLS yet, so a \`bind\` beyond loopback (127.0.0.0/8, ::1, localhost) is refused.
-To use a host from another machine now, keep \`bind\` on loopback and put something before it that encrypts and authenticates: an SSH or WireGuard tunnel, or a TLS proxy before the HTTP port. Set \`token\` as well, since everyone on the machine can reach loopback.
+A \`bind\` beyond loopback (127.0.0.0/8, ::1, localhost) is refused unless every port has TLS and asks for credentials:
+
+\`\`\`yaml
+bind: 0.0.0.0
+advertise: a.example.org                             # what others are told; needed with 0.0.0.0 and ::
+tokenFile: /etc/carillon/token                       # carillon token > FILE
+clusterSecretFile: /etc/carillon/cluster-secret      # carillon token > FILE; hosts alone
+tls:                                                 # carillon certificates DIR --hosts a.example.org,…
+  ca: /etc/carillon/ca.pem
+  cert: /etc/carillon/host.pem
+  key: /etc/carillon/host-key.pem
+\`\`\`
+
+A secret stands in its setting or in a file, not in both; of a file the end of line is left out. \`config check\` looks into the files. On loopback all of this may be used as well, and a token alone, too.
+What each port asks of whom, and files for systemd, Compose and Kubernetes: [deployment.md](deployment.md).
 
 ## Other variables
 | variable | meaning |

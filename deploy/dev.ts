@@ -5,6 +5,8 @@ import { restartWindow } from '../model/restart-window.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { isGone } from '../model/membership.ts'
 import { clusterFileIn } from './cluster-file.ts'
+import { pathSettings } from './configuration-security.ts'
+import { settings } from './configuration-schema.ts'
 import { portProblem, type WantedPort } from './port-check.ts'
 
 export interface DevOptions {
@@ -147,8 +149,8 @@ export class DevCluster {
           detached: true,
           // The channel tells a host that this process is gone.
           stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-          // The token of the local cluster is the one that was given, whatever else the environment holds.
-          env: { ...process.env, CARILLON_TOKEN: token }
+          // The token of the local cluster is the one that was given, whatever the environment holds for clients of other clusters.
+          env: { ...process.env, ...noFiles, CARILLON_TOKEN: token }
         }
       )
       this.#processes.set(host.name, child)
@@ -171,6 +173,11 @@ export class DevCluster {
     launch()
   }
 }
+
+/** The local cluster is plain: no files of secrets and certificates. */
+const noFiles = Object.fromEntries(
+  settings.filter(({ name }) => pathSettings.some(each => each === name)).map(({ variable }) => [variable, ''])
+)
 
 const carillonPath = fileURLToPath(new URL('./carillon.js', import.meta.url))
 

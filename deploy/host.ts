@@ -32,6 +32,7 @@ import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
 import { daysLeft, type HostTls, hostTlsOf } from './host-tls.ts'
 import { MonitorDoor } from './monitor-door.ts'
+import { natsComplaints } from './nats-complaints.ts'
 import { threadBus } from './thread-bus.ts'
 import { profileThread } from './thread-profile.ts'
 import type { CommonSettings } from './thread-settings.ts'
@@ -276,6 +277,7 @@ export class RunningHost implements Host {
       ...(advertise === '' ? {} : { advertise }),
       ...(routeSecret === undefined ? {} : { routeSecret }),
       ...(token === '' ? {} : { application: { user: 'app', password: token } }),
+      onLog: natsComplaints(this.#log, this.#metrics, () => systemClock.now()),
       onExit: ({ code, signal, lines }) => {
         // At its first start it is `start` that fails.
         if (this.#nats === undefined) return

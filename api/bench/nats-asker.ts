@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Msg, type NatsConnection } from 'nats'
-import { natsTls, type TlsMaterial } from '../../bus/nats-tls.ts'
 import { OperationFailure } from './target.ts'
 
 const connectMsMax = 5_000
@@ -12,7 +11,6 @@ export interface NatsAskerOptions {
   readonly servers: readonly string[]
   readonly user?: string | undefined
   readonly password?: string | undefined
-  readonly tls?: TlsMaterial | undefined
 }
 
 interface Pending {
@@ -50,12 +48,11 @@ export class NatsAsker {
   }
 
   /** @throws {Error} no server answers, or it refuses the credentials */
-  static async connect({ servers, user, password, tls }: NatsAskerOptions): Promise<NatsAsker> {
+  static async connect({ servers, user, password }: NatsAskerOptions): Promise<NatsAsker> {
     const nc = await connect({
       servers: [...servers],
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { pass: password }),
-      ...(tls === undefined ? {} : natsTls(tls, servers)),
       name: 'carillon bench',
       timeout: connectMsMax,
       noAsyncTraces: true,

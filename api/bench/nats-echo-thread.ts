@@ -1,24 +1,21 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { connect } from 'nats'
-import { natsTls, type TlsMaterial } from '../../bus/nats-tls.ts'
 
 /** What the thread is told. */
 export interface NatsEcho {
   readonly servers: readonly string[]
   readonly user?: string
   readonly password?: string
-  readonly tls?: TlsMaterial | undefined
   readonly subject: string
 }
 
 // Loaded by others for its types alone, it does nothing.
 if (parentPort !== null) {
-  const { servers, user, password, tls, subject } = workerData as NatsEcho
+  const { servers, user, password, subject } = workerData as NatsEcho
   const nc = await connect({
     servers: [...servers],
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { pass: password }),
-    ...(tls === undefined ? {} : natsTls(tls, servers)),
     name: 'carillon bench echo',
     noAsyncTraces: true,
     ignoreClusterUpdates: true

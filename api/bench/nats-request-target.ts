@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { type TlsOptions, tokenUser } from '../client/client-options.ts'
+import { tokenUser } from '../client/client-options.ts'
 import type { NatsEcho } from './nats-echo-thread.ts'
 import { NatsAsker } from './nats-asker.ts'
 import { OperationFailure, type Target } from './target.ts'
@@ -9,18 +9,17 @@ import { OperationFailure, type Target } from './target.ts'
 export interface NatsRequestOptions {
   readonly servers: readonly string[]
   readonly token?: string | undefined
-  readonly tls?: TlsOptions | undefined
 }
 
 /**
  * One request and its reply between two threads over the cluster's own nats-server: what latencies are held against. Whoever
  * answers does nothing but answer.
  */
-export async function openNatsRequest({ servers, token, tls }: NatsRequestOptions): Promise<Target> {
+export async function openNatsRequest({ servers, token }: NatsRequestOptions): Promise<Target> {
   const credentials = token === undefined || token === '' ? {} : { user: tokenUser, password: token }
   // One server for both: a route in between would be two hops more.
   const first = servers.slice(0, 1)
-  const asker = await NatsAsker.connect({ servers: first, ...credentials, tls })
+  const asker = await NatsAsker.connect({ servers: first, ...credentials })
   const subject = `_INBOX.${randomBytes(8).toString('hex')}.echo`
   let thread: Worker | undefined
   const close = async (): Promise<void> => {
@@ -28,7 +27,7 @@ export async function openNatsRequest({ servers, token, tls }: NatsRequestOption
     await asker.close()
   }
   try {
-    const workerData: NatsEcho = { servers: first, subject, ...credentials, tls }
+    const workerData: NatsEcho = { servers: first, subject, ...credentials }
     thread = new Worker(new URL('./nats-echo-thread.js', import.meta.url), { workerData })
     // Rejects where the thread fails first.
     await once(thread, 'message')

@@ -57,7 +57,9 @@ export async function openOwn(options: BenchOptions, plan: BenchPlan, opened: Op
   const hasPeers = Object.keys(options.peers ?? {}).length > 0
   const shared = { servers, token, tls, cluster, r, w, durability, readsFrom, acksFrom, bucket, keys, valueBytes, version }
   opened.add(await openCarillon({ ...shared, hasVariants: hasPeers }))
-  if (hasPeers && plan.rate === 0 && plan.inFlight.includes(1)) opened.add(await openNatsRequest({ servers, token, tls }))
+  // The yardstick speaks no TLS: against others that speak none it would be none.
+  if (hasPeers && tls === undefined && plan.rate === 0 && plan.inFlight.includes(1))
+    opened.add(await openNatsRequest({ servers, token }))
 }
 
 /**

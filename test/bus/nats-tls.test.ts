@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { connect as connectByTls } from 'node:tls'
 import { connect, type NatsConnection } from 'nats'
 import t, { type Test } from 'tap'
-import { NatsServer } from '../../bus/nats-server.ts'
+import type { NatsServer } from '../../bus/nats-server.ts'
 import { natsTls, type ServerTlsFiles, type TlsMaterial } from '../../bus/nats-tls.ts'
 import { makeCertificates } from '../../deploy/certificates.ts'
 import { until } from '../contract/bus-harness.ts'
@@ -111,15 +111,15 @@ t.test('I25: a certificate of the right authority, for another host → refused;
 t.test('a server that offers no TLS, or takes it back → the client sends it no credentials', async t => {
   const seen: string[] = []
   const greeting = { server_id: 'x', version: '2.9.10', proto: 1, headers: true, max_payload: 1_048_576 }
-  const false_ = createServer(socket => {
+  const impostor = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', (data: Buffer) => void seen.push(data.toString('latin1')))
     socket.write(`INFO ${JSON.stringify(greeting)}\r\n`)
   })
-  false_.listen(0, '127.0.0.1')
-  await once(false_, 'listening')
-  t.teardown(() => false_.close())
-  const { port } = false_.address() as { port: number }
+  impostor.listen(0, '127.0.0.1')
+  await once(impostor, 'listening')
+  t.teardown(() => impostor.close())
+  const { port } = impostor.address() as { port: number }
   await t.rejects(attempt(`tls://127.0.0.1:${port}`, {}), /does not support 'tls'/)
   t.notMatch(seen.join(''), /a-token/)
 })

@@ -3,8 +3,9 @@ import { createConnection, createServer } from 'node:net'
 import { connect as connectNats } from 'nats'
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
+import type { Host, HostOptions } from '../../deploy/host.ts'
 import { natsTls } from '../../bus/nats-tls.ts'
-import { until } from './cluster-rig.ts'
+import { temporaryDirectory, until } from './cluster-rig.ts'
 import { askTls, securedFiles, startHosts } from './secured-rig.ts'
 
 interface Cluster {
@@ -70,6 +71,36 @@ t.test(
       },
       60_000
     )
+  }
+)
+
+t.test(
+  'R8: a founder started again with seeds that name itself, too → the same cluster; without its data it founds no second one',
+  async t => {
+    const addresses = ['127.0.0.2', '127.0.0.3']
+    const secured = await securedFiles(t, addresses)
+    const { ca, token } = secured
+    const ports = await Promise.all(addresses.map(address => freePort(address)))
+    const seeds = addresses.map((address, index) => `tls://${address}:${ports[index]}`)
+    const data = temporaryDirectory(t)
+    const optionsOf = (index: number, from: readonly string[]): HostOptions => {
+      const bind = addresses[index]!
+      return { bind, data: `${data}/h${index + 1}`, routePort: ports[index]!, seeds: from, ...secured.optionsOf(bind) }
+    }
+    const sees = async (host: Host | undefined): Promise<number> => {
+      const { hosts } = JSON.parse((await askTls(`${host?.http}/api/v1/cluster`, { ca, token })).body) as Cluster
+      return hosts.filter(each => each.state === 'up').length
+    }
+    const [founder, second] = await startHosts(t, [optionsOf(0, []), optionsOf(1, seeds)])
+    await until('both are there', async () => (await sees(second)) === 2, 60_000)
+    await founder!.stop()
+    const [again] = await startHosts(t, [optionsOf(0, seeds)])
+    await until('it is back', async () => (await sees(again)) === 2, 60_000)
+    await again!.stop()
+    await second!.stop()
+    const [wiped] = await startHosts(t, [{ ...optionsOf(0, seeds), data: `${data}/wiped` }])
+    const { status } = await askTls(`${wiped!.http}/healthz?ready`, { ca })
+    t.equal(status, 503, 'alone, without data and with seeds it waits for those that know the cluster')
   }
 )
 
@@ -142,9 +173,9 @@ t.test('R8: a host that asks clients for certificates → HTTP and NATS let nobo
   await store.close()
 })
 
-async function freePort(): Promise<number> {
+async function freePort(address = '127.0.0.1'): Promise<number> {
   const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(0, address, resolve))
   const { port } = server.address() as { port: number }
   await new Promise(resolve => server.close(resolve))
   return port
