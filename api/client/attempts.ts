@@ -38,7 +38,7 @@ export class Attempts {
   /** Gets that were answered with another one of their key. */
   shared = 0
   readonly #direct: DirectReads | undefined
-  readonly #shared = new SharedReads()
+  readonly #shared = new SharedReads<Request>()
   readonly #counting: DirectPuts | undefined
   readonly #bus: Bus
   readonly #clock: Clock

@@ -38,7 +38,7 @@ export class Request extends Waiting {
   /** The owners that the client asks itself, while it does. */
   direct: DirectRead | undefined = undefined
   /** Of a get: the reads of its key, while it is one of them or waits for the next. */
-  lane: Lane | undefined = undefined
+  lane: Lane<Request> | undefined = undefined
   isWaiting = false
   /** Gets that are answered with this one. */
   followers: readonly Request[] | undefined = undefined

@@ -1,7 +1,7 @@
 import type { GetRequest, Got } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Key } from '../../model/key.ts'
+import type { Message } from '../../bus/bus.ts'
 import { limits } from '../../model/limits.ts'
-import type { Request } from './request.ts'
 
 /** Reads of one key that go side by side; further ones wait. With fewer, waiting would cost more than it saves. */
 const runningMax = 3
@@ -9,21 +9,30 @@ const runningMax = 3
 const lanesMax = 4_096
 
 /** The reads of one key. */
-export interface Lane {
+export interface Lane<R> {
   readonly key: Key
   running: number
-  waiting: Request[]
+  waiting: R[]
+}
+
+/** A get, and how it stands to others of its key. */
+interface SharedRead<R> {
+  readonly message: Message
+  readonly deadlineMs: number
+  lane: Lane<R> | undefined
+  isWaiting: boolean
+  followers: readonly R[] | undefined
 }
 
 /**
  * Reads of one key share what owners are asked: who comes while some are under way waits for the next one, and never joins one that has begun. So
  * whatever was acknowledged before a read came is seen by the questions that are asked for it after that: docs/decisions/0015-hot-keys.md has the argument.
  */
-export class SharedReads {
-  readonly #lanes = new Map<Key, Lane>()
+export class SharedReads<R extends SharedRead<R>> {
+  readonly #lanes = new Map<Key, Lane<R>>()
 
   /** @returns whether it waits; else it begins now, and `ended` is to be called at its end */
-  waits(request: Request): boolean {
+  waits(request: R): boolean {
     const { key, options } = request.message as GetRequest
     // Others may be answered otherwise: by more owners, with a receipt.
     const { level, replicas, primaries, durable, sloppy, receipt } = options
@@ -45,7 +54,7 @@ export class SharedReads {
   }
 
   /** @returns who reads for all that wait, as its `followers`: the one with the most time; undefined: nobody waits */
-  next(lane: Lane): Request | undefined {
+  next(lane: Lane<R>): R | undefined {
     const { waiting } = lane
     let [reader] = waiting
     if (reader === undefined) return undefined
@@ -61,7 +70,7 @@ export class SharedReads {
   }
 
   /** A read, or one that waits, is over. @returns who begins now */
-  ended(request: Request): Request | undefined {
+  ended(request: R): R | undefined {
     const { lane } = request
     if (lane === undefined) return undefined
     request.lane = undefined
