@@ -1,10 +1,11 @@
-import type { GetRequest, PutRequest, QuorumOptions, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
+import type { GetRequest, Got, PutRequest, QuorumOptions, Refused } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Acked, Coordinated } from '../../actors/vnode/ack-protocol.ts'
 import type { Peeked } from '../../actors/vnode/peek-protocol.ts'
 import type { Bus, Envelope, Ref, ThreadAddress, UndeliveredReason } from '../../bus/bus.ts'
 import type { Fault } from '../../model/fault.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { IdTable } from '../../runtime/id-table.ts'
+import type { AttemptsOptions } from './attempts-options.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { DirectPut, DirectPuts } from './direct-puts.ts'
 import { type DirectRead, DirectReads } from './direct-reads.ts'
@@ -13,20 +14,9 @@ import { notTaken, unanswered, whereOf, withoutEffect } from './request-fault.ts
 import type { Answer, Request } from './request.ts'
 import { delayMsOf, hedgesMax, patienceShare, refusalsMax, setbacksMax, toldBy, troublesOfOneHost } from './retry-terms.ts'
 import type { Coordinator, Routes } from './routes.ts'
+import { copyOf, SharedReads } from './shared-reads.ts'
 import type { StaleRing } from './stale-ring.ts'
-
-export interface AttemptsOptions {
-  readonly bus: Bus
-  readonly clock: Clock
-  random(): number
-  readonly stale: StaleRing
-  /** A number that no request had before. */
-  nextCorrelation(): number
-  /** Gets ask the owners themselves where that will do. */
-  readonly asksOwners: boolean
-  /** Acknowledgements of puts are counted here where that will do. */
-  readonly countsAcks: boolean
-}
+import { unreachedOf } from './unreached.ts'
 
 /**
  * The requests under way: sends each to a coordinator, and again where that surely had no effect, until it is answered or its time is up.
@@ -45,7 +35,10 @@ export class Attempts {
   /** Puts whose acknowledgements were counted here. */
   counted = 0
   recalls = 0
+  /** Gets that were answered with another one of their key. */
+  shared = 0
   readonly #direct: DirectReads | undefined
+  readonly #shared = new SharedReads<Request>()
   readonly #counting: DirectPuts | undefined
   readonly #bus: Bus
   readonly #clock: Clock
@@ -53,7 +46,11 @@ export class Attempts {
   readonly #stale: StaleRing
   readonly #nextCorrelation: () => number
   readonly #wheel: DeadlineWheel<Request>
-  readonly #flush = (): void => this.#flushNow()
+  readonly #flush = (): void => {
+    this.#isFlushDue = false
+    this.#flushes += 1
+    this.#bus.flush()
+  }
   /** The number of the flush that comes next. */
   #flushes = 1
   #isFlushDue = false
@@ -73,7 +70,14 @@ export class Attempts {
   begin(request: Request, nowMs: number): void {
     this.underWay.set(request.correlation, request)
     if (request.to !== undefined) this.#send(request, request.to, request.timeoutMs)
-    else if (request.message.kind !== 'get' || !this.#askOwners(request, nowMs)) this.#attempt(request, nowMs, undefined)
+    else if (request.message.kind !== 'get') this.#attempt(request, nowMs, undefined)
+    else if (this.#direct === undefined || !this.#shared.waits(request)) this.#read(request, nowMs)
+    else this.#wait(request, Math.min(request.deadlineMs, nowMs + this.#direct.patienceMs))
+  }
+
+  #read(request: Request, nowMs: number): void {
+    for (const follower of request.followers ?? []) this.#wait(follower, follower.deadlineMs)
+    if (!this.#askOwners(request, nowMs)) this.#attempt(request, nowMs, undefined)
   }
 
   /** Whether the acknowledgements of this put are to be counted here. */
@@ -85,11 +89,28 @@ export class Attempts {
     if (request.isRecalled && answer.kind === 'written') this.#counting?.lost(this.#clock.now())
     this.#end(request)
     request.resolve(answer)
+    if (request.lane !== undefined) this.#readEnded(request, answer)
   }
 
   fail(request: Request, error: Error): void {
     this.#end(request)
     request.reject(error)
+    if (request.lane !== undefined) this.#readEnded(request, undefined)
+  }
+
+  /** Whoever shares the read has its answer, or reads for itself; then it is the turn of those that wait. */
+  #readEnded(request: Request, answer: Answer | undefined): void {
+    const nowMs = this.#clock.now()
+    for (const follower of request.followers ?? []) {
+      if (this.underWay.get(follower.correlation) !== follower) continue
+      if (answer === undefined) this.#read(follower, nowMs)
+      else {
+        this.shared += 1
+        this.answer(follower, copyOf(answer as Got))
+      }
+    }
+    const next = this.#shared.ended(request)
+    if (next !== undefined) this.#read(next, nowMs)
   }
 
   /** What one of the owners holds. */
@@ -165,23 +186,8 @@ export class Attempts {
       this.#stale.doubted(nowMs)
     }
     const why = `nobody listens at ${thread}: its host may be down`
-    const pending: Request[] = []
-    const direct: Request[] = []
-    let isOneBatch = true
-    for (const request of this.underWay.values()) {
-      if (request.to !== undefined) {
-        if (request.to.address.startsWith(`${thread}.`)) this.fail(request, unanswered(request, 'unavailable', why))
-      } else if (request.direct !== undefined) {
-        if (coordinator !== undefined && request.direct.owners.includes(coordinator)) direct.push(request)
-      } else if (coordinator !== undefined && request.coordinator === coordinator) {
-        // Some owner has what it wrote: it has arrived.
-        if (request.acks !== undefined) continue
-        if (request.flush !== coordinator.lastFlush) isOneBatch = false
-        pending.push(request)
-      }
-    }
-    // Which batch found nobody isn't said. Where only one is out it was that one; else an earlier one may have arrived,
-    // and a write in it may have been stored.
+    const { asks, direct, pending, isOneBatch } = unreachedOf(this.underWay.values(), thread, coordinator)
+    for (const request of asks) this.fail(request, unanswered(request, 'unavailable', why))
     for (const request of direct) this.#askCoordinator(request)
     for (const request of pending) if (isOneBatch || !request.isWrite) this.#again(request, 'unavailable', why)
   }
@@ -286,10 +292,7 @@ export class Attempts {
   }
 
   #unsent(request: Request): void {
-    if (!this.#bus.connected) {
-      this.#again(request, 'unavailable', 'there is no connection to the cluster')
-      return
-    }
+    if (!this.#bus.connected) return this.#again(request, 'unavailable', 'there is no connection to the cluster')
     this.refused += 1
     this.fail(request, notTaken(request))
   }
@@ -338,12 +341,17 @@ export class Attempts {
 
   /** The wheel's: the deadline, the time of the next attempt, or the end of patience. */
   #due(request: Request): void {
+    // It may have ended with another that was due.
+    if (this.underWay.get(request.correlation) !== request) return
     const nowMs = this.#clock.now()
     const { coordinator } = request
     if (request.deadlineMs <= nowMs) {
       coordinator?.penalise(nowMs)
       this.timeouts += 1
       this.fail(request, unanswered(request, 'timeout', `no answer within ${request.timeoutMs} ms${whereOf(request)}`))
+    } else if (request.isWaiting) {
+      // Those that are under way take long: one more, for all that wait.
+      this.#read(this.#shared.next(request.lane!)!, nowMs)
     } else if (request.direct !== undefined) {
       if (request.slowness === 0) this.#direct?.ended(request.direct, nowMs)
       this.#ownersAreSlow(request, request.direct, nowMs)
@@ -368,6 +376,7 @@ export class Attempts {
   #recall(request: Request, { to }: Coordinator, nowMs: number): void {
     request.isRecalled = true
     this.recalls += 1
+    this.#counting?.late()
     const { message, deadlineMs, timeoutMs } = request
     const replyTo = { ...(message as PutRequest).replyTo, correlation: this.#nextCorrelation() }
     const recall = { kind: 'recall', put: request.correlation, replyTo }
@@ -385,11 +394,5 @@ export class Attempts {
   #end(request: Request): void {
     this.underWay.delete(request.correlation)
     this.#wheel.remove(request)
-  }
-
-  #flushNow(): void {
-    this.#isFlushDue = false
-    this.#flushes += 1
-    this.#bus.flush()
   }
 }

@@ -99,7 +99,8 @@ export class DeadlineWheel<E extends Waiting> {
     this.#passed = number
     this.#armedFor = Number.POSITIVE_INFINITY
     this.#timer = undefined
-    for (const entry of due) this.#onDue(entry)
+    // What one of them has put back waits again.
+    for (const entry of due) if (entry.slot < 0) this.#onDue(entry)
     if (this.#count === 0) return
     for (let each = number + 1; each <= number + slots; each += 1) {
       if (this.#heads[each & (slots - 1)] === undefined) continue

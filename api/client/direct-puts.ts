@@ -4,13 +4,15 @@ import type { Acked, Coordinated } from '../../actors/vnode/ack-protocol.ts'
 import { Quorum } from '../../model/quorum.ts'
 
 /** With more requests under way the client leaves it to coordinators: three messages for each put then cost more than they save. */
-export const inFlightMax = 16
+export const inFlightMax = 8
 /** Until times are known, so long a put may take before its coordinator is asked what became of it. */
 const usualMsAtFirst = 25
 /** So often the usual time a put may take, and at least so many milliseconds. */
 const patience = 4
 const patienceMsMin = 50
-/** A put whose acknowledgements did not arrive although it was stored: so long the coordinators are to answer. */
+/** So many puts in a row whose acknowledgements did not arrive although they were stored: it is not that they were late. */
+const lossesMax = 3
+/** So long the coordinators are to answer then. */
 const restMs = 10_000
 const slotsMax = 31
 
@@ -54,6 +56,7 @@ export class DirectPut {
 export class DirectPuts {
   readonly #times = new ReplyTimes(usualMsAtFirst)
   #restsUntilMs = 0
+  #losses = 0
 
   /** Whether to count for this put. */
   takes(
@@ -73,11 +76,19 @@ export class DirectPuts {
   }
 
   ended(tookMs: number): void {
+    this.#losses = 0
     this.#times.record(tookMs)
+  }
+
+  /** The coordinator is asked. */
+  late(): void {
+    this.#times.record(this.patienceMs)
   }
 
   /** The coordinator said that a put is stored, after it was asked: what owners tell does not get here, or very late. */
   lost(nowMs: number): void {
+    if (++this.#losses < lossesMax) return
+    this.#losses = 0
     this.#restsUntilMs = nowMs + restMs
   }
 }

@@ -1,6 +1,7 @@
 import type { PutRequest, StoreReply, StoreRequest } from '../../actors/coordinator/coordinator-protocol.ts'
 import type { Message, Ref } from '../../bus/bus.ts'
 import type { DirectPut } from './direct-puts.ts'
+import type { Lane } from './shared-reads.ts'
 import type { DirectRead } from './direct-reads.ts'
 import type { Coordinator } from './routes.ts'
 import { Waiting } from './deadline-wheel.ts'
@@ -36,6 +37,11 @@ export class Request extends Waiting {
   coordinator: Coordinator | undefined = undefined
   /** The owners that the client asks itself, while it does. */
   direct: DirectRead | undefined = undefined
+  /** Of a get: the reads of its key, while it is one of them or waits for the next. */
+  lane: Lane<Request> | undefined = undefined
+  isWaiting = false
+  /** Gets that are answered with this one. */
+  followers: readonly Request[] | undefined = undefined
   /** What came of a put whose acknowledgements the client counts. */
   acks: DirectPut | undefined = undefined
   /** Whether its coordinator was asked what became of it. */

@@ -65,6 +65,8 @@ export interface StoreCoreFigures {
   readonly retries: number
   /** Gets that owners answered without a coordinator. */
   readonly direct: number
+  /** Gets that were answered with another one of their key. */
+  readonly shared: number
   /** Puts whose acknowledgements were counted here. */
   readonly counted: number
   /** Times that the coordinator of such a put was asked, since they did not come. */
@@ -220,8 +222,19 @@ export class StoreCore implements Receiver {
   }
 
   figures(): StoreCoreFigures {
-    const { direct, counted, recalls, underWay, retries, hedges, timeouts, refused } = this.#attempts
-    return { waiting: underWay.size, requests: this.#correlation, retries, direct, counted, recalls, hedges, timeouts, refused }
+    const { direct, shared, counted, recalls, underWay, retries, hedges, timeouts, refused } = this.#attempts
+    return {
+      waiting: underWay.size,
+      requests: this.#correlation,
+      retries,
+      direct,
+      shared,
+      counted,
+      recalls,
+      hedges,
+      timeouts,
+      refused
+    }
   }
 
   /** End what is under way with `Unavailable`, and close the bus. */
