@@ -58,7 +58,7 @@ function whyNot(change: StagedChange, members: readonly Member[]): Fault | undef
       return whyNotLeave(member, members)
     case 'weight':
       return whyNotWeigh(member, change.weight, members)
-    case 'replace':
+    default:
       return whyNotReplace(member, change.replaced, members)
   }
 }

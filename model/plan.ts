@@ -64,7 +64,7 @@ export function progressOf(change: StagedChange, members: readonly Member[]): Pr
       if (!isThere || member.standing === 'leaving' || member.standing === 'drained') return 'void'
       if (member.nextWeight !== undefined) return member.nextWeight === change.weight ? 'moving' : 'waiting'
       return member.weight === change.weight ? 'done' : 'waiting'
-    case 'replace':
+    default:
       return isThere ? replacement(change.replaced, member, members) : 'void'
   }
 }

@@ -1,10 +1,11 @@
-import type { ChangeOrder, ChangeReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
+import type { ChangeOrder, ChangeReply, GossipMessage, PlanReply } from '../actors/gossip/gossip-protocol.ts'
 import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { systemKeysEnd } from '../model/key.ts'
 import type { ActorSystem } from '../runtime/actor-system.ts'
 import type { Random } from '../runtime/random.ts'
 import { faultText, type PlannedFault } from './fault-plan.ts'
-import type { MachineSnapshot, SimulatedCluster } from './simulated-cluster.ts'
+import { PlanOperator } from './plan-operator.ts'
+import type { Machine, MachineSnapshot, SimulatedCluster } from './simulated-cluster.ts'
 
 /** An operator who had no answer says it again. */
 const orderMs = 2_000
@@ -13,6 +14,8 @@ const nobody: Ref<ChangeReply> = {
   correlation: 0,
   incarnation: 0
 }
+
+const nobodyOfPlans = nobody as Ref<never> as Ref<PlanReply>
 
 /** Makes what was planned happen to a cluster, and undoes it. */
 export class FaultInjector {
@@ -25,11 +28,15 @@ export class FaultInjector {
   readonly #paused = new Map<string, number>()
   readonly #cuts = new Map<string, number>()
   readonly #tell: (text: string) => void
+  readonly #plans: PlanOperator
 
   constructor(cluster: SimulatedCluster, tell: (text: string) => void = () => {}) {
     this.#cluster = cluster
     this.#chance = cluster.random.fork('faults')
     this.#tell = tell
+    this.#plans = new PlanOperator(cluster, this.#chance.fork('plans'), (host, order) =>
+      this.#order(host, { kind: 'plan', order, replyTo: nobodyOfPlans })
+    )
   }
 
   schedule(faults: readonly PlannedFault[]): void {
@@ -61,6 +68,7 @@ export class FaultInjector {
       cluster.host(machine.name).resume()
       cluster.start(machine.name)
     }
+    cluster.simulation.at(cluster.clock.now() + orderMs, () => this.#plans.resume())
   }
 
   #say(text: string): void {
@@ -126,6 +134,9 @@ export class FaultInjector {
       }
       case 'remove':
         return this.#remove(fault)
+      case 'replace':
+      case 'weight':
+        return this.#plan(fault)
       case 'wipe':
         return {
           begin: () => {
@@ -201,8 +212,20 @@ export class FaultInjector {
   }
 
   /** Nobody may remove a host that could come back, so whoever is asked is told again until it is time. */
-  #remove({ host, atMs, lastsMs }: Extract<PlannedFault, { kind: 'remove' }>): { begin(): void; end(): void } {
+  #remove({ host, atMs, lastsMs, hasSuccessor }: Extract<PlannedFault, { kind: 'remove' }>): { begin(): void; end(): void } {
     const cluster = this.#cluster
+    let successor: Machine | undefined
+    const change = () => {
+      const isDead = cluster.machines.some(({ saved }) =>
+        saved?.members.some(({ name, state }) => name === host && state === 'down')
+      )
+      return successor === undefined || !isDead ? undefined : ({ kind: 'replace', host: successor.name, replaced: host } as const)
+    }
+    const course = this.#plans.carryOut(
+      { atMs, lastsMs, isPaused: false, isAborted: false },
+      change,
+      () => cluster.machine(host).isRunning || cluster.isGone(host)
+    )
     const order = (): void => {
       if (cluster.clock.now() >= atMs + lastsMs || cluster.machine(host).isRunning || cluster.isGone(host)) return
       const able = cluster.machines.filter(({ isRunning, name }) => isRunning && !cluster.host(name).isPaused)
@@ -213,10 +236,41 @@ export class FaultInjector {
     return {
       begin: () => {
         this.#stop(host, false)
-        order()
+        if (hasSuccessor !== true) return order()
+        successor = this.#newcomer()
+        course.begin()
       },
       end: () => this.#start(host)
     }
+  }
+
+  #plan(fault: Extract<PlannedFault, { kind: 'replace' | 'weight' }>): { begin(): void; end(): void } {
+    const { host } = fault
+    const machine = this.#cluster.machine(host)
+    const { uid } = machine
+    if (fault.kind === 'weight') {
+      const { weight } = fault
+      const change = () => ({ kind: 'weight', host, weight }) as const
+      return this.#plans.carryOut(fault, change, () => machine.uid !== uid || this.#plans.hasWeight(machine, weight))
+    }
+    let newcomer: Machine | undefined
+    const change = () =>
+      newcomer === undefined ? undefined : ({ kind: 'replace', host: newcomer.name, replaced: host } as const)
+    const course = this.#plans.carryOut(fault, change, () => machine.uid !== uid || this.#cluster.isGone(host))
+    return {
+      begin: () => {
+        if (this.#cluster.isGone(host)) return
+        newcomer = this.#newcomer()
+        course.begin()
+      },
+      end: () => course.end()
+    }
+  }
+
+  #newcomer(): Machine {
+    const machine = this.#cluster.add(true)
+    this.#cluster.start(machine.name)
+    return machine
   }
 
   #order(host: string, order: GossipMessage): void {

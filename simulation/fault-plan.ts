@@ -18,6 +18,8 @@ export const faultKinds = Object.freeze([
   'join',
   'leave',
   'remove',
+  'replace',
+  'weight',
   'wipe',
   'restore',
   'corrupt'
@@ -56,7 +58,21 @@ export type PlannedFault = { readonly atMs: number; readonly lastsMs: number } &
   /** A host is told to leave; `isTakenBack`: and when the fault is over, to stay. */
   | { readonly kind: 'leave'; readonly host: string; readonly isTakenBack: boolean }
   /** A machine dies, and the others are told to remove its host. Where they have not done so in time, it is started again. */
-  | { readonly kind: 'remove'; readonly host: string }
+  | {
+      readonly kind: 'remove'
+      readonly host: string
+      /** A newcomer takes its place, rather than the others. */
+      readonly hasSuccessor?: boolean
+    }
+  /** A newcomer takes the place of a host that lives; another weight is given to one: by plans that may be paused, or aborted. */
+  | { readonly kind: 'replace'; readonly host: string; readonly isPaused: boolean; readonly isAborted: boolean }
+  | {
+      readonly kind: 'weight'
+      readonly host: string
+      readonly weight: number
+      readonly isPaused: boolean
+      readonly isAborted: boolean
+    }
 )
 
 export interface PlanBounds {
@@ -84,6 +100,8 @@ const perMinute: Readonly<Record<FaultKind, number>> = Object.freeze({
   join: 0,
   leave: 0,
   remove: 0,
+  replace: 0,
+  weight: 0,
   wipe: 0,
   restore: 0,
   corrupt: 0
@@ -96,6 +114,8 @@ const destructive: readonly FaultKind[] = ['wipe', 'restore', 'corrupt', 'remove
 
 const joinsMax = 2
 const leavesMax = 2
+const replacementsMax = 1
+const weightsMax = 2
 const hourMs = 3_600_000
 
 /** Draw a plan. The same dice, kinds and bounds give the same plan. */
@@ -112,6 +132,8 @@ export function drawFaults(kinds: readonly FaultKind[], bounds: PlanBounds, rand
     let count = Math.floor(usual * 2 * dice.next()) + (usual > 0 && dice.next() < 0.5 ? 1 : 0)
     if (kind === 'join') count = dice.below(joinsMax + 1)
     if (kind === 'leave') count = dice.below(leavesMax + 1)
+    if (kind === 'replace') count = dice.below(replacementsMax + 1)
+    if (kind === 'weight') count = dice.below(weightsMax + 1)
     if (destructive.includes(kind)) count = kind === lost ? 1 : 0
     for (let drawn = 0; drawn < count; drawn++) faults.push(drawFault(kind, bounds, dice))
   }
@@ -154,7 +176,13 @@ function drawFault(kind: FaultKind, bounds: PlanBounds, dice: Random): PlannedFa
     case 'leave':
       return { kind, ...longer(times, untilMs, dice), host, isTakenBack: dice.next() < 0.3 }
     case 'remove':
-      return { kind, ...longer(times, untilMs, dice), host }
+      return { kind, ...longer(times, untilMs, dice), host, ...(dice.next() < 0.4 ? { hasSuccessor: true } : {}) }
+    case 'replace':
+      return { kind, ...longer(times, untilMs, dice), host, isPaused: dice.next() < 0.3, isAborted: dice.next() < 0.3 }
+    case 'weight': {
+      const weight = Math.round(100 * 2 ** (4 * dice.next() - 2)) / 100
+      return { kind, ...longer(times, untilMs, dice), host, weight, isPaused: dice.next() < 0.3, isAborted: dice.next() < 0.3 }
+    }
     default:
       return { kind, ...times, host }
   }

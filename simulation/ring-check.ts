@@ -23,7 +23,11 @@ export function checkRings(views: RingViews, living: readonly string[]): string[
     for (const other of living) {
       const seen = view.hosts.find(host => host.name === other)
       if (seen === undefined) wrong.push(`${name} does not know ${other}`)
-      else if (seen.state !== 'up') wrong.push(`${name} takes ${other} for ${seen.state}, and it is up`)
+      else if (seen.isWaiting === true) {
+        // A plan that would have let it in was aborted, or never committed.
+        if (reference.owners.some(own => own.includes(reference.hosts.findIndex(host => host.name === other))))
+          wrong.push(`${other} waits, and owns something`)
+      } else if (seen.state !== 'up') wrong.push(`${name} takes ${other} for ${seen.state}, and it is up`)
     }
     const size = Math.min(view.replicas, view.hosts.length)
     const short = view.owners.findIndex(list => new Set(list).size !== list.length || list.length < Math.min(size, living.length))

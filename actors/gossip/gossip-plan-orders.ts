@@ -66,7 +66,7 @@ function carryOut(
   state: GossipState,
   self: Member,
   plan: Plan | undefined,
-  order: Exclude<PlanOrder, { what: 'tell' }>,
+  order: PlanOrder,
   context: GossipContext
 ): Fault | undefined {
   if (order.what === 'stage') {
@@ -80,6 +80,8 @@ function carryOut(
     return undefined
   }
   switch (order.what) {
+    case 'tell':
+      return undefined
     case 'commit': {
       if (plan.isCommitted) return undefined
       const why = whyNotPlanned(plan.changes, settingOf(state))
@@ -100,7 +102,7 @@ function carryOut(
         size: bytesPerSecond
       })
     }
-    case 'abort':
+    default:
       context.log.info({ plan: plan.id, isCommitted: plan.isCommitted }, 'a plan is aborted')
       dropPlan(state, self, context)
       return undefined

@@ -57,7 +57,7 @@ function takeBackPlanned(state: GossipState, context: GossipContext): void {
   if (self.planned === undefined) return
   const { members } = state.members
   const { planned } = self
-  if (members.some(({ plan, state }) => plan?.id === planned && plan?.isCommitted === true && !isGone(state))) return
+  if (members.some(({ plan, state }) => plan?.id === planned && plan?.isCommitted && !isGone(state))) return
   const row = tookBack(self)
   setSelf(state, row, context)
   if (row.incarnation !== self.incarnation)
@@ -86,7 +86,7 @@ function begun(state: GossipState, self: Member, change: StagedChange): Member |
     }
     case 'weight':
       return self.standing === 'up' && self.removing === undefined ? { ...self, nextWeight: change.weight } : undefined
-    case 'leave': {
+    default: {
       const why = self.standing === 'up' ? whyNotLeave(state, self) : undefined
       if (self.standing === 'up' && why === undefined) return withStanding(self, 'leaving')
       return undefined

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { throttleOf, wantedChangeOf } from '../admin-plan.ts'
-import { badRequest } from '../client/errors.ts'
+import { isFault } from '../../model/fault.ts'
+import { badRequest, errorOf } from '../client/errors.ts'
+import { jsonTextOf } from '../json-text.ts'
 import type { Door } from './door.ts'
 import { jsonReply, problem } from './schema-parts.ts'
 
@@ -35,7 +37,7 @@ export function planRoutes(app: FastifyInstance, { admin }: Door): void {
     '/api/v1/plan',
     { schema: described('Stage a change: {"change","host","replaces"?,"weight"?}', 202) },
     async (request, reply) => {
-      const plan = await plans.stage(wantedChangeOf(request.body))
+      const plan = await plans.stage(wantedChangeOf(jsonOf(request.body)))
       return reply.code(202).header('content-type', json).send(shown(plan))
     }
   )
@@ -54,10 +56,18 @@ export function planRoutes(app: FastifyInstance, { admin }: Door): void {
     '/api/v1/plan/throttle',
     { schema: described('Bound what each host fetches: {"bytes_per_second"}; 0: no bound') },
     async (request, reply) => {
-      const { body } = request
-      if (typeof body !== 'object' || body === null) throw badRequest('the body is a JSON object {"bytes_per_second"}')
-      const bytesPerSecond = throttleOf((body as Record<string, unknown>)['bytes_per_second'])
+      const bytesPerSecond = throttleOf(jsonOf(request.body)['bytes_per_second'])
       return reply.header('content-type', json).send(shown(await plans.order({ what: 'throttle', bytesPerSecond })))
     }
   )
+}
+
+/** @throws {StoreError} it is no JSON object */
+function jsonOf(body: unknown): Readonly<Record<string, unknown>> {
+  if (!Buffer.isBuffer(body) || body.length === 0) throw badRequest('the body is missing: send a JSON object')
+  const text = jsonTextOf(body)
+  if (isFault(text)) throw errorOf(text)
+  const value: unknown = JSON.parse(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the body is no JSON object')
+  return value as Readonly<Record<string, unknown>>
 }

@@ -128,6 +128,14 @@ export class SmallStore {
       } as Message
     }
     if (actor === 'gossip-agent') {
+      if (message.kind === 'plan')
+        return {
+          kind: 'plan-told',
+          cluster: { id: 'c0ffee', partitions: 16, replicas: 3 },
+          hostsNeeded: 3,
+          members: [],
+          waitsFor: []
+        } as Message
       const { bucket, properties } = message as unknown as { bucket: string; properties: Partial<BucketProperties> }
       const before = propertiesOf(this.table, bucket, {} as BucketProperties)
       this.table = { ...this.table, [bucket]: { version: 1, writer: host, properties: { ...before, ...properties } } }

@@ -49,7 +49,16 @@ t.test(
         }
       }
     })
-    const command = new CarillonProcess(t, ['leave', fourth.name, '--wait', '--within', '100', '--servers', cluster.servers[0]!])
+    const command = new CarillonProcess(t, [
+      'leave',
+      fourth.name,
+      '--now',
+      '--wait',
+      '--within',
+      '100',
+      '--servers',
+      cluster.servers[0]!
+    ])
     const { status } = await command.ended
     t.equal(status, 0, command.out + command.err)
     t.match(command.out, /host-4 has left the cluster\n$/)
@@ -91,7 +100,7 @@ t.test(
     ])
     t.equal((await again.ended).status, 3, 'with its old directory it does not come back')
     t.match(again.err, /has left the cluster\. To let it join anew, move/)
-    const more = new CarillonProcess(t, ['leave', third.name, '--servers', cluster.servers[0]!])
+    const more = new CarillonProcess(t, ['leave', third.name, '--now', '--servers', cluster.servers[0]!])
     t.equal((await more.ended).status, 1)
     t.match(more.err, /without host-3 2 hosts would stay, and buckets ask for 3 replicas/)
   }

@@ -31,7 +31,7 @@ export class PlansRig {
     this.client = client
     cluster.simulation.host('operator').thread('main')
     cluster.simulation.watch(({ to, message, isArrival }) => {
-      if (isArrival && to.address === operator.address) this.#replies.push(message as { kind: string })
+      if (isArrival && to.address === operator.address) this.#replies.push(message)
     })
     for (const key of keys) client.put('h1', key, key, undefined, { level: 'all' })
   }

@@ -48,7 +48,22 @@ const member = fc.record(
     nats: text,
     route: text,
     version: text,
-    pid: fc.nat(1e6)
+    pid: fc.nat(1e6),
+    ticket: fc.integer({ min: 1 }),
+    removing: fc.integer({ min: 1 }),
+    replaces: fc.integer({ min: 1 }),
+    nextWeight: fc.double({ min: 0.01, max: 1000, noNaN: true }),
+    isWaiting: fc.constant(true),
+    asksFirst: fc.constant(true),
+    planned: fc.integer({ min: 1 }),
+    place: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }),
+    plan: fc.record({
+      id: fc.nat(),
+      isCommitted: fc.boolean(),
+      isPaused: fc.boolean(),
+      bytesPerSecond: fc.nat(),
+      changes: fc.array(fc.record({ kind: fc.constant('weight'), uid, weight: fc.double({ min: 0.01, max: 1000, noNaN: true }) }))
+    })
   },
   {
     requiredKeys: [
