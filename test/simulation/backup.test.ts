@@ -77,39 +77,42 @@ t.test('F6: an owner misses writes, and another is the only one with some → th
   t.ok(await isSound(directory, cut))
 })
 
-t.test('F6, I13: two of three owners are away and stand-ins keep hints → the cut has what the hints hold, and they stay', async t => {
-  const { cluster, client } = servingCluster({ seed: 303, hosts: 5, partitions, isRepairing: true })
-  const key = keyAt(7)
-  const partition = partitionOf(positionOf(key), partitions)
-  client.put('h1', key, 'before', undefined, { level: 'all' })
-  const owners = cluster.machines.filter(({ disk }) => disk.pairs(partition)?.has(key)).map(({ name }) => name)
-  const asker = cluster.machines.find(({ name }) => !owners.includes(name))!.name
-  for (const owner of owners.slice(0, 2)) cluster.kill(owner, false)
-  const isKept = () => {
-    const reply = client.put(asker, key, 'sloppy')
-    return reply?.kind === 'written'
+t.test(
+  'F6, I13: two of three owners are away and stand-ins keep hints → the cut has what the hints hold, and they stay',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 303, hosts: 5, partitions, isRepairing: true })
+    const key = keyAt(7)
+    const partition = partitionOf(positionOf(key), partitions)
+    client.put('h1', key, 'before', undefined, { level: 'all' })
+    const owners = cluster.machines.filter(({ disk }) => disk.pairs(partition)?.has(key)).map(({ name }) => name)
+    const asker = cluster.machines.find(({ name }) => !owners.includes(name))!.name
+    for (const owner of owners.slice(0, 2)) cluster.kill(owner, false)
+    const isKept = () => {
+      const reply = client.put(asker, key, 'sloppy')
+      return reply?.kind === 'written'
+    }
+    t.ok(cluster.simulation.runUntil(isKept, 60_000, 500))
+    // The third owner loses it, so that the hints alone have it.
+    const third = owners[2]!
+    cluster.kill(third, false)
+    place(cluster.machine(third), key, undefined, partitions)
+    cluster.start(third)
+    t.ok(
+      cluster.simulation.runUntil(() => client.get(third, keyAt(1))?.kind === 'got', 60_000, 500),
+      'the third owner is back'
+    )
+    const directory = backupDirectory(t)
+    const operator = new BackupOperator(cluster, asker)
+    await t.rejects(operator.backUp(directory), /cannot be read, and may have the only copy of a write/)
+    const cut = await operator.backUp(directory, { isPartial: true })
+    t.ok(cut.isPartial)
+    t.same(cut.parts[partition]!.unread, owners.slice(0, 2).sort())
+    t.ok((await valuesIn(directory, cut, key)).includes('sloppy'))
+    for (const owner of owners.slice(0, 2)) cluster.start(owner)
+    const isBack = () => client.values(owners[0]!, key, { level: 'all' })?.includes('sloppy') === true
+    t.ok(cluster.simulation.runUntil(isBack, 120_000, 500))
   }
-  t.ok(cluster.simulation.runUntil(isKept, 60_000, 500))
-  // The third owner loses it, so that the hints alone have it.
-  const third = owners[2]!
-  cluster.kill(third, false)
-  place(cluster.machine(third), key, undefined, partitions)
-  cluster.start(third)
-  t.ok(
-    cluster.simulation.runUntil(() => client.get(third, keyAt(1))?.kind === 'got', 60_000, 500),
-    'the third owner is back'
-  )
-  const directory = backupDirectory(t)
-  const operator = new BackupOperator(cluster, asker)
-  await t.rejects(operator.backUp(directory), /cannot be read, and may have the only copy of a write/)
-  const cut = await operator.backUp(directory, { isPartial: true })
-  t.ok(cut.isPartial)
-  t.same(cut.parts[partition]!.unread, owners.slice(0, 2).sort())
-  t.ok((await valuesIn(directory, cut, key)).includes('sloppy'))
-  for (const owner of owners.slice(0, 2)) cluster.start(owner)
-  const isBack = () => client.values(owners[0]!, key, { level: 'all' })?.includes('sloppy') === true
-  t.ok(cluster.simulation.runUntil(isBack, 120_000, 500))
-})
+)
 
 t.test('B8: one of three hosts is down → the cut has all that a quorum acknowledged, and names the host', async t => {
   const { cluster, client } = servingCluster({ seed: 304, hosts: 3, partitions })
@@ -124,15 +127,18 @@ t.test('B8: one of three hosts is down → the cut has all that a quorum acknowl
   t.ok(keys.every(key => contents.has(key)))
 })
 
-t.test('B8: a bucket whose writes one replica acknowledges, and one host is down → refused, since nobody else may have them', async t => {
-  const { cluster, client } = servingCluster({ seed: 305, hosts: 3, partitions })
-  setBucket(cluster, 'quick', { w: 1 })
-  cluster.clock.advance(5_000)
-  t.equal(client.put('h1', keyAt(1), 'x')?.kind, 'written')
-  cluster.kill('h3', false)
-  cluster.clock.advance(30_000)
-  await t.rejects(new BackupOperator(cluster).backUp(backupDirectory(t)), /h3 cannot be read, and may have the only copy/)
-})
+t.test(
+  'B8: a bucket whose writes one replica acknowledges, and one host is down → refused, since nobody else may have them',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 305, hosts: 3, partitions })
+    setBucket(cluster, 'quick', { w: 1 })
+    cluster.clock.advance(5_000)
+    t.equal(client.put('h1', keyAt(1), 'x')?.kind, 'written')
+    cluster.kill('h3', false)
+    cluster.clock.advance(30_000)
+    await t.rejects(new BackupOperator(cluster).backUp(backupDirectory(t)), /h3 cannot be read, and may have the only copy/)
+  }
+)
 
 t.test('B8: incremental cuts → read only what changed, and each holds what a full one would', async t => {
   const { cluster, client } = servingCluster({ seed: 306, hosts: 3, partitions })
@@ -200,5 +206,9 @@ t.test('F6: writes go on while the cut is made → every one that was acknowledg
   const contents = await contentsOf(directory, cut)
   for (let index = 0; index < 40; index++) t.ok(contents.has(keyAt(index)), `k${index}`)
   t.ok(await isSound(directory, cut))
-  t.ok([...contents.values()].every(hex => Buffer.from(encodeSiblings(decodeSiblings(Buffer.from(hex, 'hex')))).toString('hex') === hex))
+  t.ok(
+    [...contents.values()].every(
+      hex => Buffer.from(encodeSiblings(decodeSiblings(Buffer.from(hex, 'hex')))).toString('hex') === hex
+    )
+  )
 })

@@ -22,7 +22,10 @@ function recordsOf(cluster: SimulatedCluster, name: string): Map<Key, string> {
 }
 
 function recordOf(cluster: SimulatedCluster, name: string, key: Key): Uint8Array | undefined {
-  return cluster.machine(name).disk.pairs(partitionOf(positionOf(key), partitions))?.get(key)
+  return cluster
+    .machine(name)
+    .disk.pairs(partitionOf(positionOf(key), partitions))
+    ?.get(key)
 }
 
 /** Watches that no dot ever names two values, on any host of any cluster. */
@@ -46,8 +49,7 @@ t.test(
   'B8: 3 hosts → 1 host and more partitions: all records are the same bytes, a context of before works, a second run changes nothing',
   async t => {
     const source = servingCluster({ seed: 401, hosts: 3, partitions })
-    for (let index = 0; index < 40; index++)
-      source.client.put('h1', keyAt(index), `v${index}`, undefined, { level: 'all' })
+    for (let index = 0; index < 40; index++) source.client.put('h1', keyAt(index), `v${index}`, undefined, { level: 'all' })
     source.client.put('h2', keyAt(1), 'sibling', undefined, { level: 'all' })
     source.client.delete('h3', keyAt(2), { level: 'all' })
     const before = recordsOf(source.cluster, 'h1')
@@ -81,62 +83,63 @@ t.test(
   }
 )
 
-t.test('I6, I12: the same cluster went on → newer values win, deletes stay, purged keys come back only as new writes', async t => {
-  const oracle = new DotOracle()
-  const { cluster, client } = servingCluster({ seed: 411, hosts: 3, ...quick, onWrite: oracle.onWrite })
-  const [kept, replaced, deleted, purged, lost, two] = Array.from({ length: 6 }, (_, index) => keyAt(index)) as [
-    Key,
-    Key,
-    Key,
-    Key,
-    Key,
-    Key
-  ]
-  for (const key of [kept, replaced, deleted, purged, lost, two]) client.put('h1', key, 'old', undefined, { level: 'all' })
-  client.put('h2', two, 'beside', undefined, { level: 'all' })
-  const directory = backupDirectory(t)
-  const operator = new BackupOperator(cluster)
-  const cut = await operator.backUp(directory)
+t.test(
+  'I6, I12: the same cluster went on → newer values win, deletes stay, purged keys come back only as new writes',
+  async t => {
+    const oracle = new DotOracle()
+    const { cluster, client } = servingCluster({ seed: 411, hosts: 3, ...quick, onWrite: oracle.onWrite })
+    const [kept, replaced, deleted, purged, lost, two] = Array.from({ length: 6 }, (_, index) => keyAt(index)) as [
+      Key,
+      Key,
+      Key,
+      Key,
+      Key,
+      Key
+    ]
+    for (const key of [kept, replaced, deleted, purged, lost, two]) client.put('h1', key, 'old', undefined, { level: 'all' })
+    client.put('h2', two, 'beside', undefined, { level: 'all' })
+    const directory = backupDirectory(t)
+    const operator = new BackupOperator(cluster)
+    const cut = await operator.backUp(directory)
 
-  const context = contextOfBytes(recordOf(cluster, 'h1', replaced)!)
-  t.equal(client.put('h2', replaced, 'new', context, { level: 'all' })?.kind, 'written')
-  t.equal(client.delete('h3', purged)?.kind, 'written')
-  t.equal(client.delete('h3', two)?.kind, 'written')
-  const isGone = () => recordsOf(cluster, 'h1').size === 4 && areEqual(cluster.machines)
-  t.ok(cluster.simulation.runUntil(isGone, 300_000, 1_000), 'purged')
-  for (const { name } of cluster.machines) {
-    cluster.kill(name, false)
-    const { disk } = cluster.machine(name)
-    disk.write([{ partition: partitionOf(positionOf(lost), partitions), key: lost, record: undefined }])
-    disk.flush()
-    cluster.start(name)
+    const context = contextOfBytes(recordOf(cluster, 'h1', replaced)!)
+    t.equal(client.put('h2', replaced, 'new', context, { level: 'all' })?.kind, 'written')
+    t.equal(client.delete('h3', purged)?.kind, 'written')
+    t.equal(client.delete('h3', two)?.kind, 'written')
+    const isGone = () => recordsOf(cluster, 'h1').size === 4 && areEqual(cluster.machines)
+    t.ok(cluster.simulation.runUntil(isGone, 300_000, 1_000), 'purged')
+    for (const { name } of cluster.machines) {
+      cluster.kill(name, false)
+      const { disk } = cluster.machine(name)
+      disk.write([{ partition: partitionOf(positionOf(lost), partitions), key: lost, record: undefined }])
+      disk.flush()
+      cluster.start(name)
+    }
+    t.ok(cluster.simulation.runUntil(() => client.get('h1', kept, { level: 'all' })?.kind === 'got', 60_000, 500))
+    t.equal(client.delete('h1', deleted, { level: 'all' })?.kind, 'written')
+
+    const dry = await operator.restore(directory, cut, { isDry: true })
+    const figures = await operator.restore(directory, cut)
+    t.same({ ...figures, bytes: 0 }, { ...dry, bytes: 0 }, 'the dry run said so')
+    t.equal(figures.new + figures.obsolete + figures.known + figures.deleted, 6)
+    t.same(client.values('h1', kept, { level: 'all' }), ['old'])
+    t.same(client.values('h1', replaced, { level: 'all' }), ['new'])
+    for (const key of [deleted, purged, two]) t.same(client.values('h2', key, { level: 'all' }), [], 'it stays deleted')
+    for (const name of ['k3', 'k5']) t.ok(operator.refusals.includes(`obsolete ${name}`), `${name}: ${operator.refusals.join()}`)
+
+    const anew = await operator.restore(directory, cut, { asNew: true })
+    t.equal(anew.deleted + anew.obsolete, 0)
+    t.ok(anew.minted >= 3)
+    for (const key of [deleted, purged, lost]) t.same(client.values('h3', key, { level: 'all' }), ['old'])
+    t.same(client.values('h3', two, { level: 'all' }), ['beside', 'old'])
+    t.match(await operator.restore(directory, cut, { asNew: true }), { minted: 0, failed: 0 }, 'once is enough')
+    t.same(client.values('h3', two, { level: 'all' }), ['beside', 'old'])
+    for (let round = 0; round < 3; round++) for (let index = 0; index < 6; index++) client.put('h1', keyAt(index), `on${round}`)
+    cluster.clock.advance(60_000)
+    t.same(oracle.reused, [])
+    t.same(crashesOf(cluster), [])
   }
-  t.ok(cluster.simulation.runUntil(() => client.get('h1', kept, { level: 'all' })?.kind === 'got', 60_000, 500))
-  t.equal(client.delete('h1', deleted, { level: 'all' })?.kind, 'written')
-
-  const isLostCovered = sumOf(cluster, 'floors_raised_total') >= 0
-  t.ok(isLostCovered)
-  const dry = await operator.restore(directory, cut, { isDry: true })
-  const figures = await operator.restore(directory, cut)
-  t.same({ ...figures, bytes: 0 }, { ...dry, bytes: 0 }, 'the dry run said so')
-  t.equal(figures.new + figures.obsolete + figures.known + figures.deleted, 6)
-  t.same(client.values('h1', kept, { level: 'all' }), ['old'])
-  t.same(client.values('h1', replaced, { level: 'all' }), ['new'])
-  for (const key of [deleted, purged, two]) t.same(client.values('h2', key, { level: 'all' }), [], 'it stays deleted')
-  for (const name of ['k3', 'k5']) t.ok(operator.refusals.includes(`obsolete ${name}`), `${name}: ${operator.refusals.join()}`)
-
-  const anew = await operator.restore(directory, cut, { asNew: true })
-  t.equal(anew.deleted + anew.obsolete, 0)
-  t.ok(anew.minted >= 3)
-  for (const key of [deleted, purged, lost]) t.same(client.values('h3', key, { level: 'all' }), ['old'])
-  t.same(client.values('h3', two, { level: 'all' }), ['beside', 'old'])
-  t.match(await operator.restore(directory, cut, { asNew: true }), { minted: 0, failed: 0 }, 'once is enough')
-  t.same(client.values('h3', two, { level: 'all' }), ['beside', 'old'])
-  for (let round = 0; round < 3; round++) for (let index = 0; index < 6; index++) client.put('h1', keyAt(index), `on${round}`)
-  cluster.clock.advance(60_000)
-  t.same(oracle.reused, [])
-  t.same(crashesOf(cluster), [])
-})
+)
 
 t.test(
   'I5, I12: a restore is interrupted, keys are deleted meanwhile → no floor dooms what is still to come; once it is closed, tombstones go',
