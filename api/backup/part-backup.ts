@@ -3,7 +3,7 @@ import { classesHash } from '../../actors/vnode/key-classes.ts'
 import { fault } from '../../model/fault.ts'
 import type { Key } from '../../model/key.ts'
 import { NodeSet } from '../../model/node-set.ts'
-import { Pace } from '../../model/pace.ts'
+import type { Pace } from '../../model/pace.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CutBegun, PartitionOpened } from '../admin-backup.ts'
 import { errorOf } from '../client/errors.ts'
@@ -146,7 +146,7 @@ async function baseOf(
   host: string
 ): Promise<{ readonly base: PartBase; readonly below: readonly number[] | undefined }> {
   const { directory, begun } = terms
-  const below = opened?.trees == null || terms.bucket !== undefined ? undefined : await changedBelow(terms, before, opened, host)
+  const below = opened === undefined || terms.bucket !== undefined ? undefined : await changedBelow(terms, before, opened, host)
   const wanted = below === undefined ? undefined : new NodeSet(below)
   const base: PartBase = {
     segments: before.segments,
