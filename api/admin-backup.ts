@@ -114,9 +114,7 @@ export async function openPartition(
   const hash = classesHash(classes)
   const owners = ownersOf(view, partition, Math.max(...classesIn(classes)))
   const message: WithoutReplyTo<Extract<VnodeMessage, { kind: 'roots' }>> = { kind: 'roots', classes }
-  const replies = await Promise.all(
-    owners.map(host => (isReadable(host) ? answered(askVnode(core, host, partition, message, rootsMs)) : undefined))
-  )
+  const replies = await Promise.all(owners.map(host => tryVnode(core, host, partition, message, rootsMs)))
   const names = owners.map(({ name }) => name)
   const unread = names.filter((_, index) => replies[index]?.kind !== 'roots')
   const trees: TreeShown[] = []
@@ -184,6 +182,17 @@ export function askVnode(
   timeoutMs: number
 ): Promise<VnodeReply> {
   return core.ask<VnodeReply>({ address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }, message, timeoutMs)
+}
+
+/** undefined: it is away, did not answer, or refused to be asked. */
+export async function tryVnode(
+  core: StoreCore,
+  host: HostView,
+  partition: number,
+  message: WithoutReplyTo<VnodeMessage>,
+  timeoutMs: number
+): Promise<VnodeReply | undefined> {
+  return isReadable(host) ? answered(askVnode(core, host, partition, message, timeoutMs)) : undefined
 }
 
 /** undefined: it did not answer. */

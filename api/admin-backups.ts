@@ -2,15 +2,9 @@ import type { RingKeeperReply } from '../actors/ring/ring-keeper-protocol.ts'
 import { badRequest } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
 import { beginCut, childrenOf, type CutBegun, openPartition, type PartitionOpened } from './admin-backup.ts'
+import type { RestoredRecord } from './restore-outcome.ts'
 import { type CutPage, cutPage, type CutPageQuery } from './admin-cut-page.ts'
-import {
-  closeRestore,
-  openRestore,
-  type RestoredRecord,
-  type RestoreRecord,
-  restoreRecords,
-  type RestoreTerms
-} from './admin-restore.ts'
+import { closeRestore, openRestore, type RestoreRecord, restoreRecords, type RestoreTerms } from './admin-restore.ts'
 
 /** What a host does for `carillon backup` and `carillon restore`. It keeps nothing between two requests: any host can answer the next one. */
 export class BackupAdmin {

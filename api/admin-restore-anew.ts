@@ -1,7 +1,7 @@
 import { bucketOf, type Key } from '../model/key.ts'
 import { live, type Siblings } from '../model/siblings.ts'
 import { plainVersion } from '../model/value-coding.ts'
-import type { RestoredRecord } from './admin-restore.ts'
+import type { RestoredRecord } from './restore-outcome.ts'
 import { StoreError } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
 

@@ -11,8 +11,9 @@ import { quorumOf } from '../model/quorum.ts'
 import { emptySiblings, isDeleted, merge, relation, type Siblings } from '../model/siblings.ts'
 import { decodeSiblings, digestOf, encodeSiblings } from '../model/siblings-codec.ts'
 import { uidOf } from '../model/version-vector.ts'
-import { answered, askVnode, isReadable } from './admin-backup.ts'
+import { answered, askVnode, tryVnode } from './admin-backup.ts'
 import { mintAnew } from './admin-restore-anew.ts'
+import type { RestoredRecord, RestoreOutcome } from './restore-outcome.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
 
@@ -32,21 +33,6 @@ export interface RestoreTerms {
   readonly isForeign: boolean
   /** [bucket, n] as whoever asks knows them: this host has to know the same. */
   readonly buckets: readonly (readonly [string, number])[]
-}
-
-/**
- * What became of one record, or what would: `new` nothing was known of the key; `merged` it adds to what is there; `known` it adds nothing;
- * `deleted` it adds nothing, since its key was deleted later; `obsolete` it was deleted, and its tombstone has gone since, or an owner says
- * so of a part; `minted` it was one of these two, and is written anew; `failed` too few owners took it.
- */
-export type RestoreOutcome = 'new' | 'merged' | 'known' | 'deleted' | 'obsolete' | 'minted' | 'failed'
-
-export interface RestoredRecord {
-  readonly outcome: RestoreOutcome
-  /** Why it failed; '' otherwise. */
-  readonly why: string
-  /** Whether to send it again may help. */
-  readonly mayRetry: boolean
 }
 
 const askMs = 10_000
@@ -104,9 +90,7 @@ async function restoreRecord(
   const owners = ownersWith(view, partition, properties.n)
   const digest = digestOf(bytes)
   const looks = await Promise.all(
-    owners.map(({ host }) =>
-      isReadable(host) ? answered(askVnode(core, host, partition, { kind: 'compare', key, digest }, askMs)) : undefined
-    )
+    owners.map(({ host }) => tryVnode(core, host, partition, { kind: 'compare', key, digest }, askMs))
   )
   if (!isQuorum(owners, index => isLook(looks[index]))) return lacking(owners, looks.filter(isLook).length, looks)
   const before = stateOf(siblings, looks)
@@ -143,11 +127,11 @@ async function store(core: StoreCore, storing: Storing): Promise<RestoredRecord>
   const { key, bytes, siblings } = record
   const { resolver } = properties
   const replies = await Promise.all(
-    owners.map(({ host }, index): Promise<VnodeReply | undefined> | VnodeReply | undefined => {
+    owners.map(async ({ host }, index) => {
       const look = looks[index]
       if (look !== undefined && adds(siblings, look, compared) === false) return look
       const message = { kind: 'replicate', key, siblings: bytes, resolver, durability: 'flushed' } as const
-      return isReadable(host) ? answered(askVnode(core, host, partition, message, askMs)) : undefined
+      return tryVnode(core, host, partition, message, askMs)
     })
   )
   // An owner that has a newer floor than those that were looked at tells the others: it will not stay.
@@ -246,9 +230,7 @@ export async function openRestore(
     partitions.map(async partition => {
       const owners = ownersWith(view, partition, n)
       const replies = await Promise.all(
-        owners.map(({ host }) =>
-          isReadable(host) ? answered(askVnode(core, host, partition, { kind: 'open-restore', id }, askMs)) : undefined
-        )
+        owners.map(({ host }) => tryVnode(core, host, partition, { kind: 'open-restore', id }, askMs))
       )
       if (isQuorum(owners, index => replies[index]?.kind === 'stored')) return
       const { why } = lacking(owners, replies.filter(reply => reply?.kind === 'stored').length, replies)

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { BadManifest, decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
+import type { WrittenSegment } from './segment-format.ts'
 
 const manifestName = /^(\d{8}T\d{6}Z-[0-9a-f]{4})\.json$/
 
@@ -72,6 +73,19 @@ export class BackupDirectory {
       .filter(name => /^\d{8}T\d{6}Z-[0-9a-f]{4}\.ndjson$/.test(name))
       .sort()
       .map(name => join(this.unfinished, name))
+  }
+
+  /** Whether all of them are there, and as long as they were. */
+  async has(segments: readonly WrittenSegment[]): Promise<boolean> {
+    const sizes = await Promise.all(
+      segments.map(({ hash }) =>
+        stat(this.segmentPath(hash)).then(
+          ({ size }) => size,
+          () => -1
+        )
+      )
+    )
+    return segments.every(({ bytes }, index) => sizes[index] === bytes)
   }
 
   /** Hashes of all segments there are. */

@@ -1,4 +1,4 @@
-import { access, type FileHandle, open, readFile, unlink } from 'node:fs/promises'
+import { type FileHandle, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CommandFailure } from '../cli/terminal.ts'
 import type { BackupDirectory } from './backup-directory.ts'
@@ -12,6 +12,8 @@ export interface JournalHead {
   readonly partitions: number
   readonly bucket: string | null
   readonly parent: string | null
+  /** `classesHash`: by which classes of keys the roots are. */
+  readonly classes: number
 }
 
 /** What a backup has done so far, a line for each partition, so that an interrupted one can be gone on with. */
@@ -49,7 +51,7 @@ export class BackupJournal {
     for (const line of lines) {
       const part = parsed(line)
       // The last line may have been cut short.
-      if (isPart(part) && (await areThere(directory, part))) parts.set(part.partition, part)
+      if (isPart(part) && (await directory.has(part.segments))) parts.set(part.partition, part)
     }
     const file = await open(path, 'a')
     // Whatever was cut short ends here.
@@ -82,16 +84,4 @@ function parsed(line: string): unknown {
   } catch {
     return undefined
   }
-}
-
-async function areThere(directory: BackupDirectory, { segments }: PartCut): Promise<boolean> {
-  const found = await Promise.all(
-    segments.map(({ hash }) =>
-      access(directory.segmentPath(hash)).then(
-        () => true,
-        () => false
-      )
-    )
-  )
-  return found.every(Boolean)
 }

@@ -1,3 +1,4 @@
+import { classesHash } from '../../actors/vnode/key-classes.ts'
 import { Pace } from '../../model/pace.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CutBegun } from '../admin-backup.ts'
@@ -75,7 +76,8 @@ export class BackupRun {
       cluster_id: begun.cluster_id,
       partitions: begun.partitions,
       bucket: bucket ?? null,
-      parent: parent?.id ?? null
+      parent: parent?.id ?? null,
+      classes: classesHash(classesOfCut(begun))
     }
     const own =
       journal ??
@@ -169,7 +171,9 @@ export class BackupRun {
         ? 'is of another cluster'
         : head.bucket !== (this.#options.bucket ?? null)
           ? `is of ${head.bucket === null ? 'all buckets' : `bucket ${head.bucket}`}`
-          : undefined
+          : head.classes !== classesHash(classesOfCut(begun))
+            ? 'began when the n of some bucket was another'
+            : undefined
     if (wrong === undefined) {
       this.#say(`cut ${head.id} goes on: ${journal.parts.size} of ${begun.partitions} partitions are done`)
       return journal

@@ -4,7 +4,7 @@ import { faultStatus } from '../../model/fault.ts'
 import { encodeWords } from '../../model/tree-codec.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CutBegun, PartitionOpened } from '../admin-backup.ts'
-import type { RestoreOutcome } from '../admin-restore.ts'
+import type { RestoredRecord, RestoreOutcome } from '../restore-outcome.ts'
 import { shaped } from '../cli/cluster-shapes.ts'
 import type { Cluster } from '../cli/cluster.ts'
 import { CommandFailure } from '../cli/terminal.ts'
@@ -38,13 +38,6 @@ export interface RecordsGiven {
   readonly asNew: boolean
   readonly isForeign: boolean
   readonly buckets: readonly (readonly [string, number])[]
-}
-
-/** What became of one record: why it failed, '' where it did not, and whether another attempt may help. */
-export interface Restored {
-  readonly outcome: RestoreOutcome
-  readonly why: string
-  readonly mayRetry: boolean
 }
 
 /** The requests of administration that backup and restore are made of. All reject with a `StoreError`. */
@@ -108,7 +101,7 @@ export class CutRequests {
   }
 
   /** In the order of the pairs. */
-  async restore({ pairs, isDry, asNew, isForeign, buckets }: RecordsGiven): Promise<readonly Restored[]> {
+  async restore({ pairs, isDry, asNew, isForeign, buckets }: RecordsGiven): Promise<readonly RestoredRecord[]> {
     const request = {
       pairs: pairs.flatMap(({ key, record }) => [keyText(key), Buffer.from(record).toString('base64')]),
       dry: isDry,

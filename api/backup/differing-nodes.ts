@@ -1,4 +1,4 @@
-import { MerkleTree, levelOf } from '../../model/merkle-tree.ts'
+import { levelOf, type MerkleTree } from '../../model/merkle-tree.ts'
 import { differingChildren, encodeChildren } from '../../model/tree-codec.ts'
 import type { TreeShown } from '../admin-backup.ts'
 import { rootOf } from './record-trees.ts'

@@ -3,7 +3,7 @@ import type { BucketProperties } from '../../actors/ring/bucket-table.ts'
 import { bucketFault } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
 import { CommandFailure } from '../cli/terminal.ts'
-import type { WrittenSegment } from './segment-writer.ts'
+import type { WrittenSegment } from './segment-format.ts'
 
 /** One partition of a cut. */
 export interface PartCut {

@@ -3,7 +3,7 @@ import { classesHash } from '../../actors/vnode/key-classes.ts'
 import { fault } from '../../model/fault.ts'
 import type { Key } from '../../model/key.ts'
 import { NodeSet } from '../../model/node-set.ts'
-import { Pace } from '../../model/pace.ts'
+import type { Pace } from '../../model/pace.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CutBegun, PartitionOpened } from '../admin-backup.ts'
 import { errorOf } from '../client/errors.ts'
@@ -37,6 +37,8 @@ export interface PartTerms {
 
 /** More segments on top of each other, and all is written once more: a restore opens them side by side. */
 const segmentsMax = 16
+/** How often owners that differ are compared once more before all of them are read. */
+const looksMax = 2
 
 /**
  * Reads one partition into segments: from one owner where the roots of all are equal and no hints wait, else from all of them, merged.
@@ -44,12 +46,19 @@ const segmentsMax = 16
  */
 export async function backUpPart(terms: PartTerms, partition: number): Promise<PartCut> {
   const endMs = terms.clock.now() + terms.patienceMs
+  let looks = 0
   for (let attempt = 1; ; attempt++) {
     let why: string
     const isLast = terms.clock.now() >= endMs
     try {
       const opened = await terms.requests.open(partition)
       const unread = [...new Set([...opened.unread, ...terms.begun.silent])]
+      // Writes that are on their way make owners differ for a moment.
+      const isBusy = opened.trees === null && unread.length === 0 && !hasHints(terms.begun, partition)
+      if (isBusy && looks++ < looksMax) {
+        await pauseBetween(terms.clock, 1)
+        continue
+      }
       const tooMany = unread.length > terms.begun.unread_max
       if (!tooMany || (isLast && terms.isPartial && opened.unread.length < opened.owners.length))
         return await readPart(terms, partition, opened, unread)
@@ -62,6 +71,10 @@ export async function backUpPart(terms: PartTerms, partition: number): Promise<P
     if (isLast) throw new CommandFailure(`partition ${partition} could not be read: ${why}`)
     await pauseBetween(terms.clock, attempt)
   }
+}
+
+function hasHints({ hints }: CutBegun, partition: number): boolean {
+  return hints.some(([, , partitions]) => partitions.includes(partition))
 }
 
 /** The work was told to end. */
@@ -84,7 +97,9 @@ async function readPart(
   )
   const readable = opened.owners.filter(owner => !opened.unread.includes(owner))
   const trees = hints.length === 0 ? opened.trees : null
-  const before = parent?.parts[partition]
+  const held = parent?.parts[partition]
+  // What somebody has deleted is read anew.
+  const before = held !== undefined && (await terms.directory.has(held.segments)) ? held : undefined
   if (trees !== null && before !== undefined && parent !== undefined && bucket === undefined) {
     const isSameClasses = classesHash(classesOfCut(parent)) === classesHash(terms.classes)
     if (isSameClasses && areRootsEqual(before.trees, trees))
@@ -146,7 +161,7 @@ async function baseOf(
   host: string
 ): Promise<{ readonly base: PartBase; readonly below: readonly number[] | undefined }> {
   const { directory, begun } = terms
-  const below = opened?.trees == null || terms.bucket !== undefined ? undefined : await changedBelow(terms, before, opened, host)
+  const below = opened === undefined || terms.bucket !== undefined ? undefined : await changedBelow(terms, before, opened, host)
   const wanted = below === undefined ? undefined : new NodeSet(below)
   const base: PartBase = {
     segments: before.segments,

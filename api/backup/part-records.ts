@@ -43,7 +43,7 @@ export async function* recordsOfPart(
 
 async function next(reader: AsyncGenerator<SegmentEntry>): Promise<SegmentEntry | undefined> {
   const { value, done } = await reader.next()
-  return done === true ? undefined : (value as SegmentEntry)
+  return done === true ? undefined : value
 }
 
 /** What is wrong, with the name of the file. */

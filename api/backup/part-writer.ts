@@ -6,8 +6,8 @@ import type { BackupDirectory } from './backup-directory.ts'
 import type { PartCut } from './manifest.ts'
 import type { PartRecord } from './part-records.ts'
 import { RecordTrees } from './record-trees.ts'
-import type { SegmentHeader } from './segment-format.ts'
-import { SegmentWriter, type WrittenSegment } from './segment-writer.ts'
+import type { SegmentHeader, WrittenSegment } from './segment-format.ts'
+import { SegmentWriter } from './segment-writer.ts'
 
 export type PartFigures = Pick<PartCut, 'records' | 'tombstones' | 'bytes' | 'trees' | 'segments'>
 
@@ -79,8 +79,9 @@ export class PartWriter {
       this.#isStarted = true
       this.#held = await this.#nextHeld()
     }
-    while (this.#held !== undefined && (key === undefined || this.#held.key < key)) {
-      const { key: passed, record } = this.#held
+    for (let held = this.#held; held !== undefined; held = this.#held) {
+      const { key: passed, record } = held
+      if (key !== undefined && passed >= key) return
       const isGone = this.#base!.isAsked(passed)
       if (!isGone) this.#count(passed, record)
       if (isGone && !this.#base!.isFolded) await this.#writer.add({ key: passed, record: undefined })
@@ -92,7 +93,7 @@ export class PartWriter {
   async #nextHeld(): Promise<PartRecord | undefined> {
     if (this.#base === undefined) return undefined
     const { value, done } = await this.#base.records.next()
-    return done === true ? undefined : (value as PartRecord)
+    return done === true ? undefined : value
   }
 
   #count(key: Key, record: Uint8Array): void {

@@ -3,9 +3,9 @@ import { limits } from '../../model/limits.ts'
 import { Pace } from '../../model/pace.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CutBegun } from '../admin-backup.ts'
-import type { RestoreOutcome } from '../admin-restore.ts'
+import type { RestoredRecord, RestoreOutcome } from '../restore-outcome.ts'
 import type { BackupDirectory } from './backup-directory.ts'
-import { type CutRequests, isPassing, pause, pauseBetween, type Restored } from './cut-requests.ts'
+import { type CutRequests, isPassing, pause, pauseBetween } from './cut-requests.ts'
 import type { Manifest, PartCut } from './manifest.ts'
 import { type PartRecord, recordsOfPart } from './part-records.ts'
 
@@ -193,7 +193,7 @@ export class RestoreRun {
     }
   }
 
-  #count({ key, record }: PartRecord, { outcome, why }: Restored): void {
+  #count({ key, record }: PartRecord, { outcome, why }: RestoredRecord): void {
     this.figures.records++
     this.figures.bytes += key.length + record.length
     this.figures[outcome]++

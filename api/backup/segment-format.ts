@@ -44,6 +44,14 @@ export interface SegmentEntry {
   readonly record: Uint8Array | undefined
 }
 
+/** A segment that is whole and on the disk. */
+export interface WrittenSegment {
+  /** SHA-256 of the file, 64 hex digits: its name. */
+  readonly hash: string
+  readonly bytes: number
+  readonly entries: number
+}
+
 /** What a segment holds is not what was written. */
 export class DamagedSegment extends CommandFailure {
   /** Whether what follows can still be read. */

@@ -2,15 +2,14 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type BackupDirectory, syncDirectory } from './backup-directory.ts'
-import { encodeEnd, encodeEntry, encodeHeader, type SegmentEntry, type SegmentHeader } from './segment-format.ts'
-
-/** A segment that is whole and on the disk. */
-export interface WrittenSegment {
-  /** SHA-256 of the file, 64 hex digits: its name. */
-  readonly hash: string
-  readonly bytes: number
-  readonly entries: number
-}
+import {
+  encodeEnd,
+  encodeEntry,
+  encodeHeader,
+  type SegmentEntry,
+  type SegmentHeader,
+  type WrittenSegment
+} from './segment-format.ts'
 
 const bufferedBytesMax = 256 * 1024
 

@@ -84,12 +84,12 @@ export class BackupOperator {
 
   /** Let the hosts go on until it has settled. */
   async during<T>(work: Promise<T>): Promise<T> {
-    let isOver = false
+    const state = { isOver: false }
     const end = (): void => {
-      isOver = true
+      state.isOver = true
     }
     work.then(end, end)
-    while (!isOver) {
+    while (!state.isOver) {
       this.#cluster.clock.advance(stepMs)
       await new Promise(resolve => void setImmediate(resolve))
     }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import t from 'tap'
 import { type Key, keyOfText, partitionOf, positionOf } from '../../model/key.ts'
 import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
@@ -169,6 +170,12 @@ t.test('B8: incremental cuts → read only what changed, and each holds what a f
     t.same(await contentsOf(directory, cut), await contentsOf(full, await operator.backUp(full)))
     t.ok(await isSound(directory, cut))
   }
+  const last = await directory.manifest(undefined)
+  rmSync(directory.segmentPath(last.parts[2]!.segments[0]!.hash))
+  t.notOk(await isSound(directory, last))
+  const healed = await operator.backUpCounted(directory, { isIncremental: true })
+  t.equal(healed.figures.unchanged, partitions - 1, 'what somebody has deleted is read anew')
+  t.ok(await isSound(directory, healed.cut))
 })
 
 t.test('B8: a backup is interrupted → there is no cut; resumed, it reads the other partitions only', async t => {

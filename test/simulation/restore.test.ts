@@ -118,8 +118,6 @@ t.test(
     t.ok(cluster.simulation.runUntil(() => client.get('h1', kept, { level: 'all' })?.kind === 'got', 60_000, 500))
     t.equal(client.delete('h1', deleted, { level: 'all' })?.kind, 'written')
 
-    const isLostCovered = sumOf(cluster, 'floors_raised_total') >= 0
-    t.ok(isLostCovered)
     const dry = await operator.restore(directory, cut, { isDry: true })
     const figures = await operator.restore(directory, cut)
     t.same({ ...figures, bytes: 0 }, { ...dry, bytes: 0 }, 'the dry run said so')

@@ -133,7 +133,9 @@ async function restore(
     await print(terminal, flags, cut, run)
   }
   if (figures.failed > 0 && !signal.aborted)
-    throw new CommandFailure(`${figures.failed} records could not be restored: run it again when the hosts are well`)
+    throw new CommandFailure(
+      `${figures.failed} records could not be restored: run it again when the hosts are well; until then the restore stays open`
+    )
 }
 
 async function print(terminal: Terminal, flags: Flags, cut: Manifest, { figures, unreached }: RestoreRun): Promise<void> {
