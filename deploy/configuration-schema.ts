@@ -92,7 +92,8 @@ export const hostSettingsSchema = Type.Object(
       default: 1,
       minimum: limits.weightMin,
       maximum: limits.weightMax,
-      description: 'Share of the ring that the host takes, relative to the other hosts’ weights.'
+      description:
+        'Share of the ring that the host takes when it joins, relative to the other hosts’ weights. Later `carillon weight` changes it.'
     }),
     threads: Type.Integer({
       default: 0,

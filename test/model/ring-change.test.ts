@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type HostState, isGone, type Member, ringMembers, standings, withStanding, withState } from '../../model/membership.ts'
+import {
+  type HostState,
+  isGone,
+  type Member,
+  ringMembers,
+  type Standing,
+  standings,
+  withStanding,
+  withState
+} from '../../model/membership.ts'
 import {
   arrivalOf,
   atTurn,
@@ -38,11 +47,27 @@ const leaving = (uid: number, ticket: number) => withStanding(host(uid, { ticket
 const removing = (uid: number, ticket: number, subject: number) => host(uid, { ticket, removing: subject })
 const down = (member: Member) => withState(member, 'down')
 
+function planned(what: string, uid: number, row: Partial<Member>, subject: number): Member {
+  switch (what) {
+    case 'weight':
+      return host(uid, { ...row, nextWeight: subject + 1 })
+    case 'replacing':
+      return withStanding(
+        host(uid, { ...row, replaces: subject, ...(subject % 2 === 0 ? { removing: subject } : {}) }),
+        'joining'
+      )
+    case 'replaced':
+      return host(uid, { ...row, replaces: subject, place: `h${subject}` })
+    default:
+      return withStanding(host(uid, { ...row, isWaiting: true }), 'joining')
+  }
+}
+
 /** Clusters of eight in which some join, leave or have others removed, and some are down. */
 const clusters: fc.Arbitrary<readonly Member[]> = fc
   .array(
     fc.record({
-      what: fc.constantFrom(...standings, 'up', 'removing', 'left', 'removed'),
+      what: fc.constantFrom(...standings, 'up', 'removing', 'left', 'removed', 'weight', 'replacing', 'replaced', 'waiting'),
       ticket: fc.integer({ min: 2, max: 6 }),
       subject: fc.integer({ min: 1, max: 8 }),
       state: fc.constantFrom<HostState[]>('up', 'suspect', 'down'),
@@ -56,7 +81,12 @@ const clusters: fc.Arbitrary<readonly Member[]> = fc
       const row = { ticket, ...(name === '' ? {} : { name }) }
       if (what === 'left' || what === 'removed') return withState(host(uid), what)
       if (what === 'removing') return withState(host(uid, { ticket, removing: subject }), state)
-      const member = what === 'up' ? host(uid) : withStanding(host(uid, row), what)
+      const member =
+        what === 'up'
+          ? host(uid)
+          : standings.includes(what as Standing)
+            ? withStanding(host(uid, row), what as Standing)
+            : planned(what, uid, row, subject)
       return state === 'up' ? member : withState(member, state)
     })
   )
