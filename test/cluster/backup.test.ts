@@ -27,8 +27,18 @@ async function exported(t: Test, servers: readonly string[], bucket: string): Pr
   return out.trim().split('\n').sort()
 }
 
-t.test('F6, B8: 3 hosts → backup → 1 host, and 5 hosts: equal exports with siblings, contexts work, damage is named', async t => {
-  const directory = join(temporaryDirectory(t), 'backup')
+const directory = join(temporaryDirectory(t), 'backup')
+
+/** What the source held, and what its last cut says of it. */
+interface Source {
+  readonly before: readonly string[]
+  readonly records: number
+  /** Of a read of a key with three values. */
+  readonly context: string
+}
+let made: Source | undefined
+
+t.test('F6, B8: 3 hosts → a backup, and one that adds to it: what changed is read, all is sound', async t => {
   const source = await startCluster(t, { hosts: 3 })
   const { servers } = source
   t.equal((await carillon(t, servers, 'bucket', 'set', 'pairs', 'n=2', 'resolver=siblings')).status, 0)
@@ -47,11 +57,13 @@ t.test('F6, B8: 3 hosts → backup → 1 host, and 5 hosts: equal exports with s
 
   const first = await carillon(t, servers, 'backup', directory, '--json')
   t.equal(first.status, 0, first.err)
-  t.match(JSON.parse(first.out), { parent: null, records: keys + 1, unread: [], is_partial: false })
+  t.match(JSON.parse(first.out), { parent: null, unread: [], is_partial: false })
+  // The tombstone may have gone already.
+  t.ok([keys, keys + 1].includes((JSON.parse(first.out) as { records: number }).records))
   await bucket.put('k3', 'changed', { context: (await bucket.get('k3'))!.context, timeoutMs: 20_000 })
   const second = await carillon(t, servers, 'backup', directory, '--incremental', '--json')
   t.equal(second.status, 0, second.err)
-  const cut = JSON.parse(second.out) as { id: string; records_read: number; records: number }
+  const cut = JSON.parse(second.out) as { id: string; records: number; records_read: number }
   t.ok(cut.records_read < 20, `${cut.records_read} records were read for one that changed`)
   const listed = await carillon(t, undefined, 'backup', 'list', directory)
   t.match(listed.out, new RegExp(`${cut.id} .* whole`))
@@ -61,37 +73,45 @@ t.test('F6, B8: 3 hosts → backup → 1 host, and 5 hosts: equal exports with s
   const before = await exported(t, servers, 'pairs')
   t.equal(before.length, keys)
   await store.close()
-  await source.stop()
+  made = { before, records: cut.records, context: seen!.context }
+})
 
-  for (const hosts of [1, 5]) {
-    const target = await startCluster(t, { hosts })
-    const restored = await carillon(t, target.servers, 'restore', directory, '--json')
-    t.equal(restored.status, 0, restored.err)
-    t.match(JSON.parse(restored.out), { new: cut.records, failed: 0, obsolete: 0, buckets_set: 1, unreached: [] })
-    t.same(await exported(t, target.servers, 'pairs'), before, `${hosts} hosts`)
-    t.match(JSON.parse((await carillon(t, target.servers, 'bucket', 'get', 'pairs', '--json')).out), { n: 2 })
-    const again = await carillon(t, target.servers, 'restore', directory, '--dry-run')
-    t.match(again.out, new RegExp(`0 would be brought back, 0 would be merged with what is there, ${cut.records} known already`))
-    const client = await connect({ servers: target.servers[0]! })
-    const merged = client.bucket<unknown>('pairs')
-    await merged.put('k1', 'both', { context: seen!.context, timeoutMs: 20_000 })
-    const found = await merged.get('k1', { timeoutMs: 20_000 })
-    t.equal(found?.value, 'both')
-    t.equal(found?.siblings.length, 1, 'a context of before the backup replaces both')
-    await client.close()
-    if (hosts > 1) {
-      const explained = await ask<{ preference: { found: boolean }[]; agree: boolean }>(
-        target.hosts[0]!.httpPort,
-        '/api/v1/explain/pairs/k7'
-      )
-      t.same(
-        explained.preference.map(({ found: isFound }) => isFound),
-        [true, true]
-      )
+for (const hosts of [1, 5])
+  t.test(
+    `F6, B8: restored into ${hosts} hosts → the same export with siblings, and a context of before replaces them`,
+    async t => {
+      if (made === undefined) return t.fail('there is no backup')
+      const { before, records, context } = made
+      const target = await startCluster(t, { hosts })
+      const restored = await carillon(t, target.servers, 'restore', directory, '--json')
+      t.equal(restored.status, 0, restored.err)
+      t.match(JSON.parse(restored.out), { new: records, failed: 0, obsolete: 0, buckets_set: 1, unreached: [] })
+      t.same(await exported(t, target.servers, 'pairs'), before, `${hosts} hosts`)
+      t.match(JSON.parse((await carillon(t, target.servers, 'bucket', 'get', 'pairs', '--json')).out), { n: 2 })
+      const again = await carillon(t, target.servers, 'restore', directory, '--dry-run')
+      t.match(again.out, new RegExp(`0 would be brought back, 0 would be merged with what is there, ${records} known already`))
+      const client = await connect({ servers: target.servers[0]! })
+      const merged = client.bucket<unknown>('pairs')
+      await merged.put('k1', 'both', { context, timeoutMs: 20_000 })
+      const found = await merged.get('k1', { timeoutMs: 20_000 })
+      t.equal(found?.value, 'both')
+      t.equal(found?.siblings.length, 1, 'a context of before the backup replaces both')
+      await client.close()
+      if (hosts > 1) {
+        const explained = await ask<{ preference: { found: boolean }[]; agree: boolean }>(
+          target.hosts[0]!.httpPort,
+          '/api/v1/explain/pairs/k7'
+        )
+        t.same(
+          explained.preference.map(({ found: isFound }) => isFound),
+          [true, true]
+        )
+      }
+      await target.stop()
     }
-    await target.stop()
-  }
+  )
 
+t.test('B8: a backup of which a bit has flipped → verify names the file, with status 1', async t => {
   const segments = readdirSync(join(directory, 'segments'), { recursive: true, encoding: 'utf8' }).filter(name =>
     name.endsWith('.seg')
   )
