@@ -94,7 +94,7 @@ export class VnodeIntake {
     this.#keep(
       key,
       before,
-      mergedBytes(ours, taken === theirs ? siblings : encodeSiblings(taken), resolver, taken),
+      mergedBytes(ours, taken === theirs ? siblings : encodeSiblings(taken), resolver),
       page,
       context
     )
