@@ -1,5 +1,12 @@
 import { merge, resolveLastWriteWins, type Siblings } from '../../model/siblings.ts'
-import { decodeSiblings, encodeSiblings, haveEqualHeaders, holdsAllOf, outlineOf, type SiblingsOutline } from '../../model/siblings-codec.ts'
+import {
+  decodeSiblings,
+  encodeSiblings,
+  haveEqualHeaders,
+  holdsAllOf,
+  outlineOf,
+  type SiblingsOutline
+} from '../../model/siblings-codec.ts'
 import type { Resolver } from './vnode-protocol.ts'
 
 /**

@@ -135,7 +135,7 @@ t.test(
     pair.network.pause('b')
     const taken = range(0, 200).filter(number => pair.send(a, b, number))
     t.equal(taken.length, 200)
-    pair.run(limits.creditStallMsMax + 20)
+    pair.run(limits.creditAskMs * (limits.creditAsksMax + 1) + 20)
     const { refusals } = pair.at.get(a)!
     t.ok(refusals.length > 50 && refusals.length < 150)
     t.same(refusals, range(200 - refusals.length, 200), 'those that have not left, each once')
