@@ -3,6 +3,7 @@ import { natsDoorSpec } from '../api/nats/nats-door.ts'
 import { clientHost } from '../bus/subject.ts'
 import type { StoreResources } from '../actors/store-resources.ts'
 import { dataTree } from '../actors/tree.ts'
+import { limits } from '../model/limits.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
@@ -67,6 +68,7 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     log: seat.log,
     metrics,
     incarnationBase: seat.incarnationBase,
+    gatherFrom: limits.gatherMessagesMin,
     onGiveUp: error => seat.gaveUp(error),
     onCrash: report => seat.crashed(report)
   })
@@ -129,6 +131,11 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     figure('bus_near_links', 'Connections to other hosts’ own servers', () => bus.figures().nearLinks)
     figure('bus_messages_out_total', 'Messages sent to other threads and hosts', () => bus.figures().messagesOut)
     figure('bus_batches_out_total', 'Batches sent to other threads and hosts', () => bus.figures().batchesOut)
+    figure(
+      'bus_held_bytes',
+      'Bytes that wait until their receivers have taken others',
+      () => bus.figures().heldBytes + clients.figures().heldBytes
+    )
     figure('bus_refused_total', 'Messages that the bus did not take', () => bus.figures().refused)
     figure('bus_malformed_total', 'Messages that did not decode', () => bus.figures().malformed + clients.figures().malformed)
   }

@@ -49,8 +49,7 @@ export function routeOf(
   const { partition, set } = route
   const place = placeOf(set, request.options.sloppy !== false)
   // Where nobody can take it, the operation says so, with its figures.
-  const isMine =
-    place === undefined || (place.isSelf && isDataThreadOf(place.host, partition, context.thread))
+  const isMine = place === undefined || (place.isSelf && isDataThreadOf(place.host, partition, context.thread))
   if (isMine) return route
   passOn(state, request, partition, place, deadlineMs, context)
   return undefined
