@@ -68,7 +68,6 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     log: seat.log,
     metrics,
     incarnationBase: seat.incarnationBase,
-    gatherFrom: limits.gatherMessagesMin,
     onGiveUp: error => seat.gaveUp(error),
     onCrash: report => seat.crashed(report)
   })

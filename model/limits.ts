@@ -53,8 +53,6 @@ export const limits = Object.freeze({
   actorTurnMessagesMax: 64,
   /** Milliseconds of one turn of the scheduler before the event loop has its own. */
   schedulerTurnMsMax: 5,
-  /** After a turn of so many messages, a data thread looks what has arrived before it sends: larger batches for one turn more. */
-  gatherMessagesMin: 8,
   actorsPerThreadMax: 200_000,
   timersPerActorMax: 65_536,
   requestTimeoutMsDefault: 2_000,

@@ -236,7 +236,7 @@ t.test('credit: the receiver starts anew with all credit used up → the sender 
 
 t.test(
   'credit: batches lost, doubled, late and out of order, threads that start anew → once it calms down all passes',
-  async t => {
+  async () => {
     const event = fc.record({
       from: fc.constantFrom(a, b),
       what: fc.constantFrom('send', 'send', 'send', 'send', 'restart', 'cut', 'mend', 'pause', 'resume'),
@@ -340,7 +340,7 @@ t.test('credit: a sender of an earlier version, and one that goes back to it →
 
 t.test(
   'credit: notes cut short, or with numbers that are nonsense → no throw, and nothing is believed that cannot be',
-  async t => {
+  async () => {
     const [frame] = framesOf([1])
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.nat(80), (numbers, cut) => {
