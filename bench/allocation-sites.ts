@@ -30,7 +30,7 @@ export function allocationSites(run: () => void): readonly AllocationSite[] {
     run()
     session.post('HeapProfiler.stopSampling', (error, { profile }) => {
       if (error !== null) throw error
-      head = profile.head as SampledNode
+      head = profile.head
     })
   } finally {
     session.disconnect()

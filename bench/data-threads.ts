@@ -14,6 +14,8 @@ import {
   threadAddressOf
 } from '../bus/bus.ts'
 import { codecRegistry } from '../bus/codec.ts'
+import { noteBytes } from '../bus/credit.ts'
+import { senderAt } from '../bus/frame.ts'
 import { Inbox } from '../bus/inbox.ts'
 import { type Key, keyOfText, partitionOf, positionOf } from '../model/key.ts'
 import { vnodeIdOf } from '../model/version-vector.ts'
@@ -188,8 +190,11 @@ export class DataThreads {
 
   #dispatch(to: ThreadAddress, frame: Buffer, messages: number): void {
     this.batches++
-    if (to === clientName) this.answered += messages
-    else this.#clock.defer(() => this.#buses.get(to)?.take(frame))
+    if (to === clientName) {
+      this.answered += messages
+      // It reads no answers, but says that they have come.
+      this.#client.take(frame.subarray(0, senderAt + 1 + frame[senderAt]! + noteBytes))
+    } else this.#clock.defer(() => this.#buses.get(to)?.take(frame))
   }
 
   #start(host: string, index: number): void {

@@ -29,6 +29,9 @@ interface Destination {
   /** The receiver has taken nothing for so long that nothing is held for it. */
   stuckAt: number
   askedAtMs: number
+  /** How often it was asked since it was last heard to have taken something, and when that was: see `CreditAccount.progress`. */
+  asks: number
+  progress: number
 }
 
 /**
@@ -237,7 +240,7 @@ export class Outbox {
     writeEnvelope(envelope, destination.thread.length, this.#self, this.#codec, scratch)
     if (scratch.position > limits.busMessageBytesMax) return false
     const nowMs = this.#now()
-    destination.held ??= new HeldMessages(account.progress, nowMs)
+    destination.held ??= new HeldMessages()
     destination.held.push(Buffer.from(scratch.view()), envelope.message.replyTo, envelope.budgetMs, nowMs)
     this.#heldBytes += costOf(scratch.position)
     return true
@@ -256,10 +259,14 @@ export class Outbox {
     this.#short = []
     for (const destination of short) {
       destination.isShort = false
+      const progress = destination.account?.progress ?? 0
+      if (progress !== destination.progress) destination.asks = 0
+      destination.progress = progress
       this.#release(destination, nowMs)
       if (destination.held !== undefined) this.#isShortOf(destination)
       if (this.#hasCredit(destination) || nowMs < destination.askedAtMs + limits.creditAskMs) continue
       destination.askedAtMs = nowMs
+      destination.asks++
       this.#leaveNow(destination, true)
     }
   }
@@ -278,7 +285,8 @@ export class Outbox {
     }
     if (held.length === 0) {
       destination.held = undefined
-    } else if (held.isStalled(account.progress, nowMs)) {
+    } else if (destination.asks > limits.creditAsksMax) {
+      // Counted rather than timed: a thread that was held up itself has not had its answers either.
       destination.stuckAt = account.progress
       const messages = this.#refuseHeld(destination)
       this.#options.stalled?.(destination.thread, messages)
@@ -340,7 +348,9 @@ export class Outbox {
       isShort: false,
       held: undefined,
       stuckAt: -1,
-      askedAtMs: Number.NEGATIVE_INFINITY
+      askedAtMs: Number.NEGATIVE_INFINITY,
+      asks: 0,
+      progress: 0
     }
     this.#byThread.set(thread, destination)
     return destination

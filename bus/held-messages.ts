@@ -9,18 +9,10 @@ interface Held {
   readonly untilMs: number
 }
 
-/** Messages to one thread that wait for credit, the oldest first. Nobody has to wait where there is hope: see `giveUp`. */
+/** Messages to one thread that wait for credit, the oldest first. */
 export class HeldMessages {
   #items: Held[] = []
   #head = 0
-  #progress: number
-  #progressAtMs: number
-
-  /** @param progress any number that changes whenever the receiver is heard to have taken something */
-  constructor(progress: number, nowMs: number) {
-    this.#progress = progress
-    this.#progressAtMs = nowMs
-  }
 
   get length(): number {
     return this.#items.length - this.#head
@@ -53,14 +45,5 @@ export class HeldMessages {
   isOver(nowMs: number): boolean {
     const item = this.#items[this.#head]
     return item !== undefined && item.untilMs <= nowMs
-  }
-
-  /** Whether the receiver has taken nothing for so long that waiting is no use. */
-  isStalled(progress: number, nowMs: number): boolean {
-    if (progress !== this.#progress) {
-      this.#progress = progress
-      this.#progressAtMs = nowMs
-    }
-    return nowMs - this.#progressAtMs >= limits.creditStallMsMax
   }
 }

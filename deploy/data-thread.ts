@@ -129,6 +129,11 @@ runThread<DataThreadSettings>(async (settings, seat) => {
     figure('bus_near_links', 'Connections to other hosts’ own servers', () => bus.figures().nearLinks)
     figure('bus_messages_out_total', 'Messages sent to other threads and hosts', () => bus.figures().messagesOut)
     figure('bus_batches_out_total', 'Batches sent to other threads and hosts', () => bus.figures().batchesOut)
+    figure(
+      'bus_held_bytes',
+      'Bytes that wait until their receivers have taken others',
+      () => bus.figures().heldBytes + clients.figures().heldBytes
+    )
     figure('bus_refused_total', 'Messages that the bus did not take', () => bus.figures().refused)
     figure('bus_malformed_total', 'Messages that did not decode', () => bus.figures().malformed + clients.figures().malformed)
   }

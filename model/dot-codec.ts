@@ -10,6 +10,8 @@ const epochs = 0x10_0000
 const uidsMax = 0xffff_ffff
 const twoTo28 = 0x1000_0000
 
+const none: readonly number[] = Object.freeze([])
+
 /** Entries of one list that are read; a replica's own context may be larger than the one that a client may send. */
 const dotsReadMax = 16 * limits.contextEntriesMax
 
@@ -150,13 +152,14 @@ export function writeDots(bytes: Uint8Array, offset: number, dots: readonly numb
  * @param oneCounterEach a version vector: no vnode twice
  * @throws {MalformedBytes} cut short, out of range, a dot twice, a counter of 0, or more entries than a context can have
  */
-export function readDots(cursor: Cursor, oneCounterEach: boolean): number[] {
+export function readDots(cursor: Cursor, oneCounterEach: boolean): readonly number[] {
   const start = cursor.at
   const count = readVarint(cursor)
   // Three bytes are the least an entry takes: a count that cannot be true is refused before anything is allocated for it.
   if (count > dotsReadMax || count * 3 > cursor.bytes.length - cursor.at) {
     throw new MalformedBytes(`${count} entries are more than fit`, start)
   }
+  if (count === 0) return none
   const dots: number[] = []
   let uid = 0
   let epoch = 0

@@ -17,6 +17,8 @@ const halvingsMax = 32
 export class HotKeys {
   readonly #counters = new Uint32Array(3 * columns)
   #halvedAtMs: number | undefined
+  /** Since a read was noted; from `halvingsMax` on all counters are 0. */
+  #halvings = halvingsMax
 
   /**
    * One more read.
@@ -25,6 +27,7 @@ export class HotKeys {
    */
   note(hash: number): number {
     const counters = this.#counters
+    this.#halvings = 0
     const first = hash & mask
     const second = columns + ((hash >>> columnBits) & mask)
     const third = 2 * columns + (Math.imul(hash, golden) >>> (32 - columnBits))
@@ -58,8 +61,14 @@ export class HotKeys {
     const halvings = Math.floor((nowMs - halvedAtMs) / halveMs)
     if (halvings <= 0) return 0
     this.#halvedAtMs = halvedAtMs + halvings * halveMs
-    if (halvings >= halvingsMax) this.#counters.fill(0)
-    else for (let at = 0; at < this.#counters.length; at++) this.#counters[at]! >>>= halvings
+    if (this.#halvings < halvingsMax) this.#halve(halvings)
     return halvings * halveMs
+  }
+
+  #halve(times: number): void {
+    const counters = this.#counters
+    this.#halvings += times
+    if (times >= halvingsMax) counters.fill(0)
+    else for (let at = 0; at < counters.length; at++) counters[at]! >>>= times
   }
 }

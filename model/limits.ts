@@ -40,11 +40,11 @@ export const limits = Object.freeze({
   creditBytesMax: 8 * 1024 * 1024,
   /** Bytes of further ones that wait at the thread until it is; beyond it they are refused. All receivers together. */
   creditHeldBytesMax: 32 * 1024 * 1024,
-  /** How long one of them waits at most; and without any news that the receiver has taken something. */
+  /** How long one of them waits at most. */
   creditWaitMsMax: 2_000,
-  creditStallMsMax: 250,
-  /** How often a thread that waits for credit asks for it. */
+  /** How often a thread that waits for credit asks for it; and how many times in vain, before all that waits is refused. */
   creditAskMs: 50,
+  creditAsksMax: 5,
   /** Bytes waiting for a nats-server that does not read; beyond it sends are refused. */
   busPendingBytesMax: 64 * 1024 * 1024,
   /** Hot-value cache of one data thread. */

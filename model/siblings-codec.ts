@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { type CausalContext, covers, isEmpty, readContext } from './causal-context.ts'
+import { type CausalContext, covers, descends, isEmpty, readContext } from './causal-context.ts'
 import {
   dotsLength,
   MalformedBytes,
@@ -84,21 +84,57 @@ export function decodeSiblings(bytes: Uint8Array): Siblings {
   const cursor: Cursor = { bytes, at: 0 }
   const headerEnd = readPreamble(cursor)
   const context = readContext(cursor)
-  const dotsStart = cursor.at
-  const dots = readDots(cursor, false)
-  if (cursor.at !== headerEnd) throw new MalformedBytes('the causal header does not end where it says', cursor.at)
+  const dots = readVersionDots(cursor, context, headerEnd)
   let versions: Sibling[] = []
   for (let i = 0; i < dots.length; i += 2) {
-    const vnode = dots[i]!
-    const counter = dots[i + 1]!
-    if (!covers(context, vnode, counter))
-      throw new MalformedBytes(`the context does not cover version ${vnode}:${counter}`, dotsStart)
-    const version = readVersion(cursor, vnode, counter)
+    const version = readVersion(cursor, dots[i]!, dots[i + 1]!)
     if (dots.length === 2) versions = [version]
     else versions.push(version)
   }
   if (cursor.at !== bytes.length) throw new MalformedBytes('there are bytes behind the last version', cursor.at)
   return versions.length === 0 && isEmpty(context) ? emptySiblings : { context, versions }
+}
+
+/** What bytes of siblings hold, without their values: to see whether they hold anything new costs no view of each. */
+export interface SiblingsOutline {
+  readonly context: CausalContext
+  /** Of the versions, flat, in their order. */
+  readonly dots: readonly number[]
+  readonly hasTombstone: boolean
+}
+
+/**
+ * All of the bytes is checked as `decodeSiblings` does.
+ * @throws {MalformedBytes} anything that `encodeSiblings` does not write
+ */
+export function outlineOf(bytes: Uint8Array): SiblingsOutline {
+  const cursor: Cursor = { bytes, at: 0 }
+  const headerEnd = readPreamble(cursor)
+  const context = readContext(cursor)
+  const dots = readVersionDots(cursor, context, headerEnd)
+  let hasTombstone = false
+  for (let i = 0; i < dots.length; i += 2) {
+    readParts(cursor)
+    if ((parts.flags & flagTombstone) !== 0) hasTombstone = true
+  }
+  if (cursor.at !== bytes.length) throw new MalformedBytes('there are bytes behind the last version', cursor.at)
+  return { context, dots, hasTombstone }
+}
+
+/**
+ * Whether a merge with `bytes` would leave what the outline is of as it is.
+ * @throws {MalformedBytes} the bytes end before their header does
+ */
+export function holdsAllOf({ context, dots }: SiblingsOutline, bytes: Uint8Array): boolean {
+  const cursor: Cursor = { bytes, at: 0 }
+  const headerEnd = readPreamble(cursor)
+  const other = readContext(cursor)
+  if (!descends(context, other)) return false
+  const otherDots = readVersionDots(cursor, other, headerEnd)
+  for (let i = 0; i < dots.length; i += 2) {
+    if (covers(other, dots[i]!, dots[i + 1]!) && !holdsDot(otherDots, dots[i]!, dots[i + 1]!)) return false
+  }
+  return true
 }
 
 /**
@@ -132,7 +168,8 @@ export function relationOfBytes(a: Uint8Array, b: Uint8Array): Relation {
   return relation(decodeSiblings(a), decodeSiblings(b))
 }
 
-function haveEqualHeaders(a: Uint8Array, b: Uint8Array): boolean {
+/** Whether both know the same: equal contexts, equal dots. @throws {MalformedBytes} the bytes of `a` end before their header does */
+export function haveEqualHeaders(a: Uint8Array, b: Uint8Array): boolean {
   const cursor: Cursor = { bytes: a, at: 0 }
   const end = readPreamble(cursor)
   if (b.length < end) return false
@@ -176,23 +213,53 @@ function writeVersion(bytes: Buffer, offset: number, { contentType, expiresMs, m
   return at + value.length
 }
 
-function readVersion(cursor: Cursor, vnode: number, counter: number): Sibling {
+/** The dots of the versions, with which the causal header ends. */
+function readVersionDots(cursor: Cursor, context: CausalContext, headerEnd: number): readonly number[] {
+  const start = cursor.at
+  const dots = readDots(cursor, false)
+  if (cursor.at !== headerEnd) throw new MalformedBytes('the causal header does not end where it says', cursor.at)
+  for (let i = 0; i < dots.length; i += 2) {
+    if (!covers(context, dots[i]!, dots[i + 1]!))
+      throw new MalformedBytes(`the context does not cover version ${dots[i]}:${dots[i + 1]}`, start)
+  }
+  return dots
+}
+
+function holdsDot(dots: readonly number[], vnode: number, counter: number): boolean {
+  for (let i = 0; i < dots.length; i += 2) if (dots[i] === vnode && dots[i + 1] === counter) return true
+  return false
+}
+
+/** Of the version that was read last; made once, since most of them only pass by. */
+const parts = { flags: 0, modifiedMs: 0.5, expiresMs: 0.5, contentType: '', valueAt: 0 }
+
+/** Leaves the cursor behind the value. */
+function readParts(cursor: Cursor): void {
   const start = cursor.at
   const flags = cursor.bytes[cursor.at++]
   if (flags === undefined) throw new MalformedBytes('the bytes end before a version', start)
   const type = (flags >>> typeShift) & typeMask
   if (flags > flagsMax || (type !== typeOther && type >= commonTypes.length))
     throw new MalformedBytes(`flags ${flags} are unknown`, start)
-  const modifiedMs = readDouble(cursor)
-  const expiresMs = (flags & flagExpires) === 0 ? 0 : readDouble(cursor)
-  if (expiresMs === 0 && (flags & flagExpires) !== 0)
+  parts.flags = flags
+  parts.modifiedMs = readDouble(cursor)
+  parts.expiresMs = (flags & flagExpires) === 0 ? 0 : readDouble(cursor)
+  if (parts.expiresMs === 0 && (flags & flagExpires) !== 0)
     throw new MalformedBytes('a version is flagged to expire, and does not', start)
   const isPlain = (flags & flagDeflated) === 0
-  const contentType = type === typeOther ? typeOf(cursor, isPlain) : (isPlain ? commonTypes : deflatedTypes)[type]!
+  parts.contentType = type === typeOther ? typeOf(cursor, isPlain) : (isPlain ? commonTypes : deflatedTypes)[type]!
+  const length = lengthOf(cursor)
+  parts.valueAt = cursor.at
+  cursor.at += length
+}
+
+function readVersion(cursor: Cursor, vnode: number, counter: number): Sibling {
+  readParts(cursor)
+  const { flags, modifiedMs, expiresMs, contentType, valueAt } = parts
   return {
     vnode,
     counter,
-    value: readBytes(cursor),
+    value: cursor.bytes.subarray(valueAt, cursor.at),
     contentType,
     modifiedMs,
     expiresMs,
@@ -214,13 +281,18 @@ function textLength(text: string): number {
 
 /** A view of the bytes whose length comes first. */
 function readBytes(cursor: Cursor): Uint8Array {
+  const length = lengthOf(cursor)
+  const start = cursor.at
+  cursor.at = start + length
+  return cursor.bytes.subarray(start, cursor.at)
+}
+
+/** Leaves the cursor where the bytes begin; they are all there. */
+function lengthOf(cursor: Cursor): number {
   const length = readVarint(cursor)
-  const end = cursor.at + length
-  if (end > cursor.bytes.length)
+  if (cursor.at + length > cursor.bytes.length)
     throw new MalformedBytes(`the bytes end within the ${length} of a value or content type`, cursor.bytes.length)
-  const bytes = cursor.bytes.subarray(cursor.at, end)
-  cursor.at = end
-  return bytes
+  return length
 }
 
 /** One that stands in full. */

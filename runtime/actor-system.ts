@@ -40,6 +40,8 @@ export interface ActorSystemOptions<R> {
   readonly metrics: Metrics
   /** Incarnations are numbered from here; no two lives of a thread may share a number. Default 0. */
   readonly incarnationBase?: number
+  /** After a turn of so many messages, what it sent waits for what has arrived meanwhile. Default: never. */
+  readonly gatherFrom?: number
   /** The root supervisor gave up, and all actors are ended: the thread is of no use any more. */
   onGiveUp?(error: Error): void
   onCrash?(report: CrashReport): void
@@ -86,7 +88,7 @@ export class ActorSystem<R = unknown> implements Receiver, SupervisorHost, Paren
     this.#incarnation = options.incarnationBase ?? 0
     this.#gateways = options.gateways ?? new Map()
     this.#bus = options.bus
-    this.#queue = new RunQueue(this.clock, () => this.#flush())
+    this.#queue = new RunQueue(this.clock, () => this.#flush(), options.gatherFrom)
     this.timers = new Timers(this.clock, () => this.#queue.wake())
     const counted = (reason: UndeliveredReason): Counter =>
       this.metrics.counter('messages_undelivered_total', 'Messages that no actor handled, by reason', { reason })

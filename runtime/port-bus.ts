@@ -1,9 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Address, Bus, BusFigures, Envelope, Message, Receiver, ThreadAddress } from '../bus/bus.ts'
 import { threadOf } from '../bus/bus.ts'
+import { limits } from '../model/limits.ts'
 
-/** Messages on their way to one thread that it has not confirmed; beyond it, sends are refused. */
+/** Messages on their way to one thread that it has not confirmed; beyond it, data is refused at once. Nothing is lost on a port, so counting will do. */
 export const portUnconfirmedMax = 65_536
+/** With those of control, for which the others leave this much room: as much as the receiver's own lane has. */
+const portControlMax = portUnconfirmedMax + limits.mailboxControlMax
 
 /** The receiver confirms after so many messages, or as many as came at once. */
 const confirmEvery = 4_096
@@ -135,9 +138,10 @@ export class PortBus implements Bus {
         seen: this.#introductions.get(thread) ?? 0
       } satisfies Introduction)
     }
-    if (this.#closed || peer.unconfirmed >= portUnconfirmedMax) return this.#refuse()
+    const isControl = lane === 'control'
+    if (this.#closed || peer.unconfirmed >= (isControl ? portControlMax : portUnconfirmedMax)) return this.#refuse()
     if (peer.waiting.length === 0) this.#dirty.push(peer)
-    peer.waiting.push(to.address, to.correlation, to.incarnation, lane === 'control', budgetMs, traceparent, message)
+    peer.waiting.push(to.address, to.correlation, to.incarnation, isControl, budgetMs, traceparent, message)
     peer.unconfirmed += 1
     this.#figures.messagesOut += 1
     return true

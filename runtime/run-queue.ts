@@ -16,7 +16,9 @@ export class RunQueue {
   turnNow = 0
   readonly #clock: Clock
   readonly #turnEnded: () => void
+  readonly #gatherFrom: number
   readonly #turn = (): void => this.#run()
+  readonly #gathered = (): void => this.#endGathering()
   #first: ActorCell | undefined = undefined
   #last: ActorCell | undefined = undefined
   #soon: (() => void)[] = []
@@ -25,11 +27,19 @@ export class RunQueue {
   #ticks = 0
   #inTurn = false
   #scheduled = false
+  /** What a turn has left behind waits for one more. */
+  #isGathering = false
+  #endsGathering = false
 
-  /** @param turnEnded send off what has gathered */
-  constructor(clock: Clock, turnEnded: () => void) {
+  /**
+   * @param turnEnded send off what has gathered
+   * @param gatherFrom after a turn of so many messages, see what has arrived meanwhile before sending off: whoever has much to do
+   * sends larger batches for it, and fewer. Default: never
+   */
+  constructor(clock: Clock, turnEnded: () => void, gatherFrom: number = Number.POSITIVE_INFINITY) {
     this.#clock = clock
     this.#turnEnded = turnEnded
+    this.#gatherFrom = gatherFrom
   }
 
   /** The present time; within a turn as of a few messages ago. */
@@ -77,6 +87,7 @@ export class RunQueue {
     this.#inTurn = true
     this.turnNow = this.#clock.now()
     this.#turnEnds = this.turnNow + limits.schedulerTurnMsMax
+    const ticksBefore = this.#ticks
     try {
       do {
         if (this.#soon.length > 0) this.#runSoon()
@@ -100,8 +111,34 @@ export class RunQueue {
       this.running = undefined
       this.#inTurn = false
       if (this.#first !== undefined || this.#soon.length > 0) this.wake()
-      this.#turnEnded()
+      this.#sendOff(this.#ticks - ticksBefore)
     }
+  }
+
+  /** @param handled messages of the turn that ends */
+  #sendOff(handled: number): void {
+    if (this.#isGathering) {
+      // Either the turn that was waited for, or one that came before it was looked for.
+      if (!this.#endsGathering) return
+      this.#isGathering = false
+      this.#endsGathering = false
+    } else if (handled >= this.#gatherFrom) {
+      this.#isGathering = true
+      this.#clock.defer(this.#gathered)
+      return
+    }
+    this.#turnEnded()
+  }
+
+  /** All that had arrived by now has been read: where that makes a turn, it is the last one to wait for. */
+  #endGathering(): void {
+    if (!this.#isGathering) return
+    if (this.#scheduled) {
+      this.#endsGathering = true
+      return
+    }
+    this.#isGathering = false
+    this.#turnEnded()
   }
 
   #runSoon(): void {

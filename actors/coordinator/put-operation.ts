@@ -269,6 +269,14 @@ export class PutOperation implements Operation {
     return stored
   }
 
+  #storedAt(): { readonly replica: Replica; readonly durability: Durability }[] {
+    const { durability } = this.#plan
+    return this.#slots.flatMap((slotState, slot) => {
+      const replica = this.#replicaAt(slot)
+      return slotState === 'stored' && replica !== undefined && this.#counts(slot) ? [{ replica, durability }] : []
+    })
+  }
+
   #isPrimary(slot: number): boolean {
     return slot < this.#plan.set.replicas.length
   }
@@ -339,12 +347,6 @@ export class PutOperation implements Operation {
     this.#isAnswered = true
     noteAnswer(state)
     const epoch = state.ring?.view.epoch ?? ''
-    const stored = this.#slots.flatMap((slotState, slot) => {
-      const replica = this.#replicaAt(slot)
-      return slotState === 'stored' && replica !== undefined && this.#counts(slot)
-        ? [{ replica, durability: plan.durability }]
-        : []
-    })
     const written = this.#context ?? emptyContext
     const isSloppy = this.#present.primaries < plan.needed
     const grade = strength(plan.readsNeeded, plan.needed, plan.set.present, isSloppy)
@@ -352,9 +354,9 @@ export class PutOperation implements Operation {
       kind: 'written',
       context: written,
       strength: grade,
-      answered: stored.length,
+      answered: this.#stored(),
       epoch,
-      receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, stored, context, epoch) : undefined
+      receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, this.#storedAt(), context, epoch) : undefined
     }
     if (plan.direct?.ended(reply) !== false) context.send<PutReply>(plan.replyTo, reply)
     state.figures.put.record(Math.max(0, context.now() - agoMs - plan.startedMs) / 1000)

@@ -1,4 +1,3 @@
-import { threadAddressOf } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { bucketFault, bucketOf, type Key, keyFault, keyLengthOf, partitionOf, positionOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
@@ -7,7 +6,7 @@ import { type BucketProperties, propertiesOf } from '../ring/bucket-table.ts'
 import type { PeekRequest, StoreRequest } from './coordinator-protocol.ts'
 import { type CoordinatorContext, type CoordinatorState, refuse } from './coordinator-state.ts'
 import type { Replica, ReplicaSet, RingIndex } from '../ring/ring-index.ts'
-import { dataThreadOf, type RingView } from '../ring/ring-view.ts'
+import { isDataThreadOf, type RingView } from '../ring/ring-view.ts'
 
 /** What a request needs of the ring, once it is clear that it is this thread's. */
 export interface Route {
@@ -50,8 +49,7 @@ export function routeOf(
   const { partition, set } = route
   const place = placeOf(set, request.options.sloppy !== false)
   // Where nobody can take it, the operation says so, with its figures.
-  const isMine =
-    place === undefined || (place.isSelf && threadAddressOf(context.host, dataThreadOf(place.host, partition)) === context.thread)
+  const isMine = place === undefined || (place.isSelf && isDataThreadOf(place.host, partition, context.thread))
   if (isMine) return route
   passOn(state, request, partition, place, deadlineMs, context)
   return undefined

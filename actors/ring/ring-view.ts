@@ -1,4 +1,4 @@
-import type { Address } from '../../bus/bus.ts'
+import type { Address, ThreadAddress } from '../../bus/bus.ts'
 import { addressOf, threadAddressOf } from '../../bus/bus.ts'
 import type { HostState, Standing } from '../../model/membership.ts'
 
@@ -75,6 +75,16 @@ export function isReachable(host: Pick<HostView, 'state'>): boolean {
 
 export function dataThreadOf(host: HostView, partition: number): string {
   return `data-${partition % host.threads}`
+}
+
+/** Whether `thread`, of that host, is the one that has the partition; asked for each request, so without making its address. */
+export function isDataThreadOf(host: HostView, partition: number, thread: ThreadAddress): boolean {
+  const wanted = partition % host.threads
+  const at = host.name.length + 1
+  // its number may be written in one way only
+  return wanted < 10
+    ? thread.length === at + 6 && thread.charCodeAt(at + 5) === 48 + wanted && thread.startsWith('data-', at)
+    : thread.slice(at) === dataThreadOf(host, partition)
 }
 
 export function vnodeNameOf(partition: number): string {

@@ -93,13 +93,7 @@ export class VnodeIntake {
     if (taken?.versions.some(({ tombstone }) => tombstone)) this.#floors.tombstoneCame()
     const ours = kept === own ? before : bytesOf(kept)
     if (taken === undefined) return this.#keep(key, before, ours, page, context)
-    this.#keep(
-      key,
-      before,
-      mergedBytes(ours, taken === theirs ? siblings : encodeSiblings(taken), resolver, taken),
-      page,
-      context
-    )
+    this.#keep(key, before, mergedBytes(ours, taken === theirs ? siblings : encodeSiblings(taken), resolver), page, context)
   }
 
   /** Of a key that the owner does not have. */

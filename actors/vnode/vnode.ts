@@ -3,9 +3,9 @@ import { counterSeen, emptyContext } from '../../model/causal-context.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { type Key, systemKeysEnd } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
-import { contextAfterWrite, emptySiblings, live, resolveLastWriteWins, type Sibling, write } from '../../model/siblings.ts'
+import { contextAfterWrite, emptySiblings, live, resolveLastWriteWins, write } from '../../model/siblings.ts'
 import { NodeSet } from '../../model/node-set.ts'
-import { decodeSiblings, digestOf, encodeSiblings } from '../../model/siblings-codec.ts'
+import { decodeSiblings, digestOf, encodeSiblings, outlineOf } from '../../model/siblings-codec.ts'
 import { epochOf, uidOf, type VersionVector } from '../../model/version-vector.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../../storage/store.ts'
@@ -239,29 +239,29 @@ function replicate(state: VnodeState, message: Replicate, context: VnodeContext)
   const { store } = context.resources
   const before = read(state, message.key, context)
   let incoming = message.siblings
-  let theirs = decodeSiblings(incoming)
+  let outline = outlineOf(incoming)
   let purged: VersionVector | undefined
   if (state.floors.isAny) {
+    const theirs = decodeSiblings(incoming)
     const taken = state.floors.admit(message.key, before, theirs, message.floor, message.replyTo, context)
     if (taken === undefined) return
     if (taken !== theirs) {
       // The sender still has what was purged here.
       if (taken.context !== theirs.context) purged = state.floors.vectorFor(message.key)
-      incoming = encodeSiblings((theirs = taken))
+      incoming = encodeSiblings(taken)
+      outline = outlineOf(incoming)
     }
   }
   // It says nothing, so there is nothing to keep.
-  if (before === undefined && theirs.versions.length === 0) return context.send<VnodeReply>(message.replyTo, stored.flushed)
-  if (theirs.versions.some(isTombstone)) state.floors.tombstoneCame()
-  const merged = mergedBytes(before, incoming, message.resolver, theirs)
+  if (before === undefined && outline.dots.length === 0) return context.send<VnodeReply>(message.replyTo, stored.flushed)
+  if (outline.hasTombstone) state.floors.tombstoneCame()
+  const merged = mergedBytes(before, incoming, message.resolver, outline)
   state.writes++
   // What adds nothing is written all the same: the acknowledgement promises that it is durable, and what is here may not be yet.
   const { replyTo, durability, direct } = message
   const done = new Acknowledgement(replyTo, durability, state.partition, context, purged, direct)
   if (store.write(state.partition, message.key, merged, durability, done)) state.tree.changed(message.key, before, merged)
 }
-
-const isTombstone = (version: Sibling): boolean => version.tombstone
 
 function compare(state: VnodeState, message: Extract<VnodeMessage, { kind: 'compare' }>, context: VnodeContext): void {
   state.reads++

@@ -125,7 +125,9 @@ t.test(
     busA.flush()
     t.equal(taken, portUnconfirmedMax)
     t.equal(busA.figures().refused, 10)
-    await until('they arrive', () => atB.envelopes.length === portUnconfirmedMax)
+    t.ok(busA.send(envelope(b, { kind: 'c' }, { lane: 'control' })), 'control is taken all the same')
+    busA.flush()
+    await until('they arrive', () => atB.envelopes.length === portUnconfirmedMax + 1)
     await until('it takes more', () => busA.send(envelope(b, { kind: 'x' })))
   }
 )

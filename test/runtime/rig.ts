@@ -24,6 +24,7 @@ export interface RigOptions {
   readonly gateways?: ReadonlyMap<string, Gateway>
   readonly incarnationBase?: number
   readonly seed?: number
+  readonly gatherFrom?: number
 }
 
 /** A thread on virtual time. */
@@ -41,6 +42,7 @@ export function rig(options: RigOptions = {}): Rig {
     random: new SeededRandom(options.seed ?? 1),
     ...(options.bus === undefined ? {} : { bus: options.bus }),
     ...(options.gateways === undefined ? {} : { gateways: options.gateways }),
+    ...(options.gatherFrom === undefined ? {} : { gatherFrom: options.gatherFrom }),
     resources: undefined,
     log: silentLog,
     metrics,

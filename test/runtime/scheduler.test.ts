@@ -1,9 +1,9 @@
 import t from 'tap'
-import type { Message } from '../../bus/bus.ts'
+import type { Message, Ref } from '../../bus/bus.ts'
 import type { Sighting } from '../../runtime/taps.ts'
 import { limits } from '../../model/limits.ts'
-import type { AnyBehaviour } from '../../runtime/actor.ts'
-import { actor, refOf, rig, root, tell } from './rig.ts'
+import type { AnyBehaviour, Context } from '../../runtime/actor.ts'
+import { actor, type ProbeMessage, refOf, rig, root, tell } from './rig.ts'
 
 t.test('scheduler: an actor that floods itself does not starve another: it has its turn after 64 messages at most', t => {
   const history: string[] = []
@@ -37,6 +37,54 @@ t.test('scheduler: actors with mail take turns of 64 in the order in which mail 
     .map(run => `${run[0]}${run.length}`)
   t.same(runs, ['a64', 'b64', 'a64', 'b64'])
   t.end()
+})
+
+/** How many messages left with each flush that had some, where turns gather from four messages on. */
+function gathering() {
+  let queued = 0
+  const batches: number[] = []
+  const flush = (): void => {
+    if (queued > 0) batches.push(queued)
+    queued = 0
+  }
+  const gateway = { send: () => ++queued > 0, flush }
+  const r = rig({ gateways: new Map([['out', gateway]]), gatherFrom: 4 })
+  r.system.start(root([actor('a', { history: [] })]))
+  const out = { address: 'out.t.x', correlation: 0, incarnation: 0 } as unknown as Ref<Message>
+  /** So many messages to the actor, each of which sends one. @param then in the first one's turn */
+  const busy = (messages: number, then: () => void = () => {}): void => {
+    for (let i = 0; i < messages; i += 1) {
+      const work = (context: Context<ProbeMessage, undefined>): void => {
+        context.send(out, { kind: 'm' })
+        if (i === 0) then()
+      }
+      r.system.send(refOf(r, 'a'), { kind: 'do', work })
+    }
+  }
+  return { r, batches, busy }
+}
+
+t.test('scheduler: gathering, after a busy turn → what arrives meanwhile leaves with it; no third turn is waited for', t => {
+  const { r, batches, busy } = gathering()
+  busy(4, () => r.clock.after(0, () => busy(5, () => r.clock.after(0, () => busy(6)))))
+  r.clock.advance(0)
+  t.same(batches, [9, 6])
+  busy(4)
+  r.clock.advance(0)
+  t.same(batches, [9, 6, 4], 'nothing has come: it leaves all the same')
+  t.end()
+})
+
+t.test('scheduler: gathering, after a turn with little to do, and at the end → it leaves at once', async t => {
+  const { r, batches, busy } = gathering()
+  busy(3, () => r.clock.after(0, () => busy(2)))
+  r.clock.advance(0)
+  t.same(batches, [3, 2])
+  busy(7)
+  const stopped = r.system.stop()
+  r.clock.advance(0)
+  await stopped
+  t.same(batches, [3, 2, 7])
 })
 
 t.test('scheduler: the same seed and program make the same trace, message by message', t => {
