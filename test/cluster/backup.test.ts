@@ -80,7 +80,7 @@ for (const hosts of [1, 5])
   t.test(
     `F6, B8: restored into ${hosts} hosts → the same export with siblings, and a context of before replaces them`,
     async t => {
-      if (made === undefined) return t.fail('there is no backup')
+      if (made === undefined) throw new Error('there is no backup: the test before failed')
       const { before, records, context } = made
       const target = await startCluster(t, { hosts })
       const restored = await carillon(t, target.servers, 'restore', directory, '--json')
