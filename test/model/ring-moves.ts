@@ -74,7 +74,7 @@ function announced(kind: ChangeKind, hosts: readonly Member[], random: Dice, isW
       while (nextWeight === one.weight) nextWeight = 1 + random(8)
       return hosts.with(at, { ...one, nextWeight, ticket: 2 })
     }
-    case 'replace': {
+    default: {
       const newcomer = comer(hosts, random, 1000, isWeighted, one.zone)
       return [...hosts, { ...newcomer, state: 'joining', standing: 'joining', replaces: one.uid, ticket: 2 }]
     }
