@@ -27,6 +27,9 @@ import { hostLog } from './host-log.ts'
 import { HostProfiler } from './host-profiler.ts'
 import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
+import { actuatorOf } from './scale/actuators.ts'
+import { scaled } from './scale/actuator.ts'
+import { loadSampleOf } from './scale/load-sample.ts'
 import { threadBus } from './thread-bus.ts'
 import { profileThread } from './thread-profile.ts'
 import type { CommonSettings } from './thread-settings.ts'
@@ -285,6 +288,8 @@ export class RunningHost implements Host {
       metrics: this.#metrics
     })
     this.#profiler = profiles
+    const { data } = this.#settings
+    const actuator = actuatorOf(this.#common(), this.#log)
     return {
       profiles,
       describe: told => void threads.describe(this.#mainTree()).then(told),
@@ -293,6 +298,8 @@ export class RunningHost implements Host {
           .metrics()
           .then(snapshots => prometheusText([...snapshots, this.#metrics.snapshot()]))
           .then(told),
+      load: told => void threads.metrics().then(snapshots => told(loadSampleOf(snapshots, data, systemClock.now()))),
+      scale: (order, told) => void scaled(actuator, order).then(told),
       left: () => void this.stop()
     }
   }

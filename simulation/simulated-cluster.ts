@@ -1,8 +1,10 @@
 import type { BucketProperties } from '../actors/ring/bucket-table.ts'
 import type { ClusterState } from '../actors/gossip/gossip-protocol.ts'
 import type { StoreResources } from '../actors/store-resources.ts'
+import { autoscaler } from '../actors/scale/autoscaler.ts'
+import type { ScaleSettings } from '../actors/scale/autoscaler-protocol.ts'
 import { type FloorSettings, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
-import { dataTree, systemTree } from '../actors/tree.ts'
+import { dataTree, systemTree, workBehaviours } from '../actors/tree.ts'
 import { wireCodecs } from '../actors/wire.ts'
 import type { WorkBehaviours } from '../actors/work/work-keeper.ts'
 import { codecRegistry } from '../bus/codec.ts'
@@ -35,6 +37,8 @@ export interface SimulationOptions {
   readonly workBehaviours?: WorkBehaviours
   /** As in the product where it is left out. */
   readonly floors?: FloorSettings
+  /** Nobody scales the cluster where it is left out. Whoever starts hosts is an actor `HOST.main.host` of the simulation's. */
+  readonly autoscale?: ScaleSettings
 }
 
 export interface StoreWrite {
@@ -240,9 +244,15 @@ export class SimulatedCluster {
         this.simulation.at(this.clock.now(), () => this.kill(machine.name, false))
       },
       ...(this.#options.floors === undefined ? {} : { floors: this.#options.floors }),
+      ...(this.#options.autoscale === undefined ? {} : { autoscale: this.#options.autoscale }),
       gossip: gossipDefaults
     })
-    this.host(machine.name).thread('system', { resources, tree: systemTree(this.#options.workBehaviours) })
+    this.host(machine.name).thread('system', { resources, tree: systemTree(this.#behaviours()) })
+  }
+
+  #behaviours(): WorkBehaviours {
+    const { workBehaviours: given = workBehaviours, autoscale } = this.#options
+    return autoscale === undefined ? given : { ...given, scale: autoscaler }
   }
 
   #startData(machine: Machine, thread: number): void {
