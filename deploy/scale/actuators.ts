@@ -22,8 +22,6 @@ export function actuatorOf(settings: CommonSettings, log: Log): Actuator {
 
   function chosen(): Actuator {
     switch (autoscale) {
-      case 'off':
-        return { scale: () => Promise.reject(new Error('autoscale is off here: set it alike on every host')) }
       case 'local':
         return localActuator(
           process.send === undefined ? undefined : (request, sent) => void process.send!(request, undefined, undefined, sent)
@@ -32,6 +30,8 @@ export function actuatorOf(settings: CommonSettings, log: Log): Actuator {
         return eventActuator(() => doorConnection(settings, `${name} autoscaler`))
       case 'kubernetes':
         return kubernetesActuator(() => kubernetesOptions(process.env, autoscaleStatefulSet))
+      default:
+        return { scale: () => Promise.reject(new Error('autoscale is off here: set it alike on every host')) }
     }
   }
 }
