@@ -39,6 +39,7 @@ t.test(
 
     const failures: string[] = []
     const stop = new AbortController()
+    t.teardown(() => stop.abort())
     const load = Array.from({ length: 4 }, async (_, reader) => {
       for (let turn = reader; !stop.signal.aborted; turn++) {
         const key = turn % pairs
@@ -78,6 +79,7 @@ t.test(
     t.teardown(() => store.close())
     const bucket = store.bucket<number>('wanted')
     const stop = new AbortController()
+    t.teardown(() => stop.abort())
     const load = Array.from({ length: 4 }, async (_, writer) => {
       for (let turn = 0; !stop.signal.aborted; turn++) await bucket.put(`k${writer}`, turn, { timeoutMs }).catch(() => {})
     })
