@@ -1,6 +1,8 @@
 import type { Ref } from '../bus/bus.ts'
+import type { LoadSample } from '../model/autoscale/load.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import type { ProfileTable } from '../runtime/cpu-profile.ts'
+import type { ScaleOrder } from './scale/autoscaler-protocol.ts'
 import type { Refused } from './coordinator/coordinator-protocol.ts'
 
 /** The inspector of a host, on its main thread: `HOST.main.host`. */
@@ -16,6 +18,10 @@ export type HostMessage =
   /** A piece of its file. Answered by `profile-piece`, or `refused`: it is not kept, or was too large to keep. */
   | { readonly kind: 'read-profile'; readonly id: string; readonly offset: number; readonly replyTo: Ref<HostReply> }
 
+  /** What has this host done so far? Answered by `host-load`. */
+  | { readonly kind: 'measure-load'; readonly replyTo: Ref<HostReply> }
+  /** From the autoscaler of this host, to whoever starts hosts. Answered by `scaled`, or `refused`. */
+  | { readonly kind: 'scale'; readonly order: ScaleOrder; readonly replyTo: Ref<HostReply> }
   /** From the gossip agent: this host has left the cluster, and its process may end. */
   | { readonly kind: 'left' }
 
@@ -24,6 +30,8 @@ export type HostReply =
   | { readonly kind: 'host-metrics'; readonly host: string; readonly text: string }
   | ({ readonly kind: 'profile-state'; readonly host: string } & ProfileState)
   | ({ readonly kind: 'profile-piece' } & ProfilePiece)
+  | { readonly kind: 'host-load'; readonly sample: LoadSample }
+  | { readonly kind: 'scaled' }
   | Refused
 
 /** The last CPU profile of a host: that of one of its threads. */

@@ -1,5 +1,6 @@
 import type { Member } from '../model/membership.ts'
 import type { BucketProperties } from './ring/bucket-table.ts'
+import type { ScaleSettings } from './scale/autoscaler-protocol.ts'
 import type { ClusterShape, ClusterState } from './gossip/gossip-protocol.ts'
 
 /** What the system thread lends to its actors. */
@@ -25,6 +26,8 @@ export interface SystemResources {
   readonly scrub?: ScrubSettings
   /** Default `floorDefaults`. */
   readonly floors?: FloorSettings
+  /** undefined: nobody scales this cluster. */
+  readonly autoscale?: ScaleSettings | undefined
 }
 
 export interface ScrubSettings {

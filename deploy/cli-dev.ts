@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { wholeOption } from '../api/cli/options.ts'
 import { CommandFailure, type Terminal } from '../api/cli/terminal.ts'
 import { hostSettingsSchema, settings } from './configuration-schema.ts'
@@ -8,6 +8,7 @@ interface Flags {
   readonly hosts: number
   readonly data: string
   readonly basePort: number
+  readonly autoscale?: readonly [number, number]
 }
 
 const hostsDefault = 3
@@ -32,13 +33,27 @@ export function define(command: Command, _terminal: Terminal): void {
         basePortMax
       ).default(basePortDefault)
     )
-    .action(async ({ hosts, data, basePort }: Flags) => {
+    .addOption(
+      new Option(
+        '--autoscale <MIN..MAX>',
+        'start hosts and let them leave as traffic wants it; --hosts is how many there are at first'
+      ).argParser(rangeOf)
+    )
+    .action(async ({ hosts, data, basePort, autoscale }: Flags) => {
       const token = devToken(process.env)
       const { runDev } = await import('./dev.ts')
-      await runDev({ hosts, data, basePort, token }).catch(error => {
+      const range = autoscale === undefined ? undefined : { min: autoscale[0], max: autoscale[1] }
+      await runDev({ hosts: Math.max(hosts, range?.min ?? 0), data, basePort, token, autoscale: range }).catch(error => {
         throw new CommandFailure(`the local cluster could not start: ${error instanceof Error ? error.message : String(error)}`)
       })
     })
+}
+
+function rangeOf(text: string): readonly [number, number] {
+  const [, min, max] = (/^([0-9]{1,2})\.\.([0-9]{1,2})$/.exec(text) ?? []).map(Number)
+  if (min === undefined || max === undefined || min < 1 || max < min || max > hostsMax)
+    throw new InvalidArgumentError(`Allowed is MIN..MAX of 1 to ${hostsMax}, as 3..6.`)
+  return [min, max]
 }
 
 /** The hosts take it as their `token`: what they would refuse is refused here, by the name under which it was set. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { restartWindow } from '../model/restart-window.ts'
@@ -8,6 +9,7 @@ import { clusterFileIn } from './cluster-file.ts'
 import { pathSettings } from './configuration-security.ts'
 import { settings } from './configuration-schema.ts'
 import { portProblem, type WantedPort } from './port-check.ts'
+import { isScaleRequest, type ScaleRequest } from './scale/local-actuator.ts'
 
 export interface DevOptions {
   readonly hosts: number
@@ -19,6 +21,10 @@ export interface DevOptions {
   /** Required of every client; '' for none. */
   readonly token: string
   readonly logLevel: string
+  /** Hosts come and go by themselves between these; undefined: there are as many as were started. */
+  readonly autoscale?: { readonly min: number; readonly max: number } | undefined
+  /** Settings of the hosts beside those that follow from the others, by flag. */
+  readonly settings?: Readonly<Record<string, string | number>> | undefined
   /** Told each line for people. */
   readonly say: (line: string) => void
 }
@@ -62,8 +68,10 @@ export function devHosts({ hosts, data, basePort }: Pick<DevOptions, 'hosts' | '
 
 /** A cluster of hosts on this machine, one process each. Hosts that die are started again, as systemd or Kubernetes would. */
 export class DevCluster {
-  readonly hosts: readonly DevHost[]
+  /** Those that are there, and those that may come. */
+  readonly #places: readonly DevHost[]
   readonly #options: DevOptions
+  #hosts: readonly DevHost[]
   readonly #processes = new Map<string, ChildProcess>()
   readonly #unwanted = new Set<string>()
   #isStopping = false
@@ -73,7 +81,17 @@ export class DevCluster {
 
   constructor(options: DevOptions) {
     this.#options = options
-    this.hosts = devHosts(options)
+    const { hosts, autoscale } = options
+    this.#places = devHosts({ ...options, hosts: Math.max(hosts, autoscale?.max ?? 0) })
+    const first = this.#places.slice(0, hosts)
+    // Started again, those that had come are members still.
+    const later = this.#places.slice(hosts).filter(place => isMember(place))
+    this.#hosts = [...first, ...later]
+  }
+
+  /** Those that there shall be now. */
+  get hosts(): readonly DevHost[] {
+    return this.#hosts
   }
 
   get servers(): string[] {
@@ -117,12 +135,24 @@ export class DevCluster {
     await Promise.all(names.map(name => ended(this.#processes.get(name))))
   }
 
+  /** From a host's autoscaler. Who leaves ends by itself; who shall come is started here, one at a time. */
+  #scale({ hosts }: ScaleRequest): void {
+    if (this.#isStopping || hosts <= this.#hosts.length) return
+    const place = this.#places.find(each => !this.#hosts.includes(each))
+    if (place === undefined) return this.#options.say(`${hosts} hosts are wanted; there are places for ${this.#places.length}`)
+    if (hasLeft(place)) renameSync(place.data, freeName(`${place.data}.left`))
+    this.#options.say(`${place.name} is started, since ${hosts} hosts are wanted`)
+    this.#hosts = [...this.#hosts, place]
+    this.#unwanted.delete(place.name)
+    this.#launch(place)
+  }
+
   #launch(host: DevHost): void {
     const window = restartWindow(restartsMax, restartsPeriodMs)
-    const { token, threads, logLevel } = this.#options
+    const { token, threads, logLevel, autoscale, settings } = this.#options
     const others = this.hosts.filter(other => other.name !== host.name)
     // The first host begins the cluster; the others join whichever of their peers answers.
-    const isFirst = host === this.hosts[0]
+    const isFirst = host === this.#places[0]
     const flags = {
       name: host.name,
       data: host.data,
@@ -133,6 +163,10 @@ export class DevCluster {
       threads,
       'log-level': logLevel,
       'log-format': 'text',
+      ...(autoscale === undefined
+        ? {}
+        : { autoscale: 'local', 'autoscale-hosts-min': autoscale.min, 'autoscale-hosts-max': autoscale.max }),
+      ...settings,
       ...(isFirst || others.length === 0 ? {} : { join: others.map(other => `127.0.0.1:${other.routePort}`).join(',') })
     }
     const launch = (): void => {
@@ -154,6 +188,7 @@ export class DevCluster {
         }
       )
       this.#processes.set(host.name, child)
+      child.on('message', message => isScaleRequest(message) && this.#scale(message))
       child.once('exit', (code, signal) => {
         if (this.#unwanted.has(host.name)) return
         if (!this.#isReady) {
@@ -162,6 +197,7 @@ export class DevCluster {
         }
         if (code === 0 && hasLeft(host)) {
           this.#unwanted.add(host.name)
+          this.#hosts = this.#hosts.filter(each => each !== host)
           return this.#options.say(`${host.name} has left the cluster; its data stays in ${host.data}`)
         }
         this.#options.say(`${host.name} ended (${signal ?? code}); it is started again`)
@@ -200,6 +236,18 @@ function hasLeft({ name, data }: DevHost): boolean {
       .load()
       ?.members.filter(member => member.name === name) ?? []
   return rows.some(({ state }) => state === 'left') && rows.every(({ state }) => isGone(state))
+}
+
+/** It was one when it was stopped, and has not left. */
+function isMember(host: DevHost): boolean {
+  return clusterFileIn(host.data).load() !== undefined && !hasLeft(host)
+}
+
+/** What a host that left has kept stays; it is only moved out of the way of the next one. */
+function freeName(path: string): string {
+  let number = 1
+  while (existsSync(`${path}-${number}`)) number++
+  return `${path}-${number}`
 }
 
 function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost): WantedPort[] {

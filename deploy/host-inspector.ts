@@ -1,11 +1,17 @@
 import type { HostMessage, HostReply, ProfilePiece, ProfileState } from '../actors/host-protocol.ts'
-import { type Fault, isFault } from '../model/fault.ts'
+import type { ScaleOrder } from '../actors/scale/autoscaler-protocol.ts'
+import type { LoadSample } from '../model/autoscale/load.ts'
+import { type Fault, fault, isFault } from '../model/fault.ts'
 import type { ActorDescription, Behaviour, SupervisorSpec } from '../runtime/actor.ts'
 
 /** What the main thread lends to its inspector. Answers come in a later turn. */
 export interface HostInspection {
   describe(told: (tree: ActorDescription) => void): void
   metrics(told: (text: string) => void): void
+  /** How busy the host was so far. */
+  load(told: (sample: LoadSample) => void): void
+  /** Have hosts started or taken away. @param told why it was not done; undefined: it was asked for */
+  scale(order: ScaleOrder, told: (why: string | undefined) => void): void
   /** The host has left its cluster: it stops, in order. */
   left(): void
   readonly profiles: HostProfiles
@@ -29,6 +35,12 @@ const hostInspector: Behaviour<undefined, HostMessage, undefined, HostInspection
         return context.resources.describe(tree => context.send(message.replyTo, { kind: 'host-description', host, tree }))
       case 'collect-metrics':
         return context.resources.metrics(text => context.send(message.replyTo, { kind: 'host-metrics', host, text }))
+      case 'measure-load':
+        return context.resources.load(sample => context.send(message.replyTo, { kind: 'host-load', sample }))
+      case 'scale':
+        return context.resources.scale(message.order, why =>
+          context.send(message.replyTo, why === undefined ? { kind: 'scaled' } : refused(fault('unavailable', why)))
+        )
       case 'left':
         return context.resources.left()
       case 'begin-profile':

@@ -30,6 +30,9 @@ import { HostProfiler } from './host-profiler.ts'
 import { routeSecretOf, withSecrets } from './host-secrets.ts'
 import { HostTable } from './host-table.ts'
 import { HostThreads } from './host-threads.ts'
+import { actuatorOf } from './scale/actuators.ts'
+import { scaled } from './scale/actuator.ts'
+import { loadSampleOf } from './scale/load-sample.ts'
 import { daysLeft, type HostTls, hostTlsOf } from './host-tls.ts'
 import { MonitorDoor } from './monitor-door.ts'
 import { natsComplaints } from './nats-complaints.ts'
@@ -343,6 +346,8 @@ export class RunningHost implements Host {
       metrics: this.#metrics
     })
     this.#profiler = profiles
+    const { data } = this.#settings
+    const actuator = actuatorOf(this.#common(), this.#log)
     return {
       profiles,
       describe: told => void threads.describe(this.#mainTree()).then(told),
@@ -351,6 +356,8 @@ export class RunningHost implements Host {
           .metrics()
           .then(snapshots => prometheusText([...snapshots, this.#metrics.snapshot()]))
           .then(told),
+      load: told => void threads.metrics().then(snapshots => told(loadSampleOf(snapshots, data, systemClock.now()))),
+      scale: (order, told) => void scaled(actuator, order).then(told),
       left: () => void this.stop()
     }
   }

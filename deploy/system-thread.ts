@@ -1,6 +1,7 @@
 import type { HostMessage } from '../actors/host-protocol.ts'
 import { exchangeDefaults, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
-import { systemTree } from '../actors/tree.ts'
+import { autoscaler } from '../actors/scale/autoscaler.ts'
+import { systemTree, workBehaviours } from '../actors/tree.ts'
 import { addressOf, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { versionTold } from '../model/wire-version.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
@@ -10,6 +11,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { runThread } from '../runtime/worker-thread.ts'
 import { clusterFileIn } from './cluster-file.ts'
 import { breakThread, type Fault } from './fault-injection.ts'
+import { scaleSettingsOf } from './scale/scale-settings.ts'
 import { threadBus } from './thread-bus.ts'
 import { type ProfileOrder, profileThread } from './thread-profile.ts'
 import { bucketDefaultsOf, type SystemThreadSettings } from './thread-settings.ts'
@@ -52,7 +54,8 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     clusterFile: clusterFileIn(host.data),
     left: () => system.signal<HostMessage>(main, { kind: 'left' }),
     exchange: { ...exchangeDefaults, bytesPerSecondMax: host.repairBytesPerSecond },
-    gossip: gossipDefaults
+    gossip: gossipDefaults,
+    autoscale: scaleSettingsOf(host)
   }
   const system = new ActorSystem<SystemResources>({
     host: host.name,
@@ -68,7 +71,7 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
     onCrash: report => seat.crashed(report)
   })
   await bus.ready()
-  system.start(systemTree())
+  system.start(systemTree(resources.autoscale === undefined ? workBehaviours : { ...workBehaviours, scale: autoscaler }))
   return {
     describe: () => system.describe(),
     metrics: () => metrics.snapshot(),

@@ -1,8 +1,10 @@
 import type { BucketProperties } from '../actors/ring/bucket-table.ts'
 import type { ClusterState } from '../actors/gossip/gossip-protocol.ts'
 import type { StoreResources } from '../actors/store-resources.ts'
+import { autoscaler } from '../actors/scale/autoscaler.ts'
+import type { ScaleSettings } from '../actors/scale/autoscaler-protocol.ts'
 import { type FloorSettings, gossipDefaults, type SystemResources } from '../actors/system-resources.ts'
-import { dataTree, systemTree } from '../actors/tree.ts'
+import { dataTree, systemTree, workBehaviours } from '../actors/tree.ts'
 import { wireCodecs } from '../actors/wire.ts'
 import type { WorkBehaviours } from '../actors/work/work-keeper.ts'
 import { codecRegistry } from '../bus/codec.ts'
@@ -38,6 +40,8 @@ export interface SimulationOptions {
   readonly floors?: FloorSettings
   /** Uid of the first host; the others follow. Clusters that meet, as by a backup, have hosts of their own. Default 1,000. */
   readonly uidFirst?: number
+  /** Nobody scales the cluster where it is left out. Whoever starts hosts is an actor `HOST.main.host` of the simulation's. */
+  readonly autoscale?: ScaleSettings
 }
 
 export interface StoreWrite {
@@ -248,9 +252,15 @@ export class SimulatedCluster {
         this.simulation.at(this.clock.now(), () => this.kill(machine.name, false))
       },
       ...(this.#options.floors === undefined ? {} : { floors: this.#options.floors }),
+      ...(this.#options.autoscale === undefined ? {} : { autoscale: this.#options.autoscale }),
       gossip: gossipDefaults
     })
-    this.host(machine.name).thread('system', { resources, tree: systemTree(this.#options.workBehaviours) })
+    this.host(machine.name).thread('system', { resources, tree: systemTree(this.#behaviours()) })
+  }
+
+  #behaviours(): WorkBehaviours {
+    const { workBehaviours: given = workBehaviours, autoscale } = this.#options
+    return autoscale === undefined ? given : { ...given, scale: autoscaler }
   }
 
   #startData(machine: Machine, thread: number): void {

@@ -73,7 +73,8 @@ export const workKeeper: Behaviour<KeeperState, KeeperMessage, WorkKeeperArgumen
       handoff: context.metrics.counter(name, help, { kind: 'handoff' }),
       exchange: context.metrics.counter(name, help, { kind: 'exchange' }),
       scrub: context.metrics.counter(name, help, { kind: 'scrub' }),
-      clear: context.metrics.counter(name, help, { kind: 'clear' })
+      clear: context.metrics.counter(name, help, { kind: 'clear' }),
+      scale: context.metrics.counter(name, help, { kind: 'scale' })
     })
     return {
       args,

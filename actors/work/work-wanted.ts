@@ -41,7 +41,16 @@ export function workWanted(
   for (const uid of orphans) want('handoff', uidText(uid), true, 0)
   for (let thread = 0; thread < self.threads; thread++) want('scrub', `data-${thread}`, true, 0)
   want('clear', self.name, isSettled(view), 0)
+  if (leaderOf(view) === self) want('scale', view.cluster, true, 0)
   return wanted
+}
+
+/**
+ * Who does what is done once in the cluster: the lowest uid of those that are up. Hosts that are cut from each other may hold two of them to
+ * be it; so whoever leads does nothing while any host is away.
+ */
+export function leaderOf({ hosts }: RingView): HostView | undefined {
+  return hosts.filter(({ state, standing }) => state === 'up' && standing === 'up').sort((a, b) => a.uid - b.uid)[0]
 }
 
 /** As the subject of an item. */

@@ -25,6 +25,7 @@ const short: Readonly<Record<string, readonly string[]>> = {
 
 /** Those that take servers, disks, or time. */
 const long = [
+  'autoscaling.js',
   'backup.js',
   'bus.js',
   'capacity.js',

@@ -49,6 +49,7 @@ t.test(
     const acknowledged = new Map<string, string>()
     const failures: string[] = []
     const stop = new AbortController()
+    t.teardown(() => stop.abort())
     const load = Array.from({ length: writers }, async (_, writer) => {
       for (let turn = 0; !stop.signal.aborted; turn++) {
         const key = `k-${writer}-${turn % 200}`

@@ -26,11 +26,14 @@ function withWire({
   hosts,
   wire
 }: Pick<ClusterShown, 'hosts'> & Partial<Pick<ClusterShown, 'wire'>>): Pick<ClusterShown, 'hosts' | 'wire'> {
-  if (wire !== undefined) return { hosts, wire }
   return {
-    hosts: hosts.map(host => ({ ...host, version: releaseOf(host.version), wire: wireRangeOf(host.version) })),
-    wire: wireSpoken(hosts.map(({ version }) => version)) ?? null
+    hosts: hosts.map(host => ({ ...host, version: releaseOf(host.version), wire: rangeOf(host) })),
+    wire: wire === undefined ? (wireSpoken(hosts.map(({ version }) => version)) ?? null) : wire
   }
+}
+
+function rangeOf({ wire, version }: Omit<HostShown, 'wire'> & Partial<Pick<HostShown, 'wire'>>): HostShown['wire'] {
+  return wire ?? wireRangeOf(version)
 }
 
 function wireText(wire: number | null): string {
@@ -46,7 +49,7 @@ function rangeText({ least, most }: HostShown['wire']): string {
 const headings = ['HOST', 'STATE', 'DC', 'ZONE', 'WEIGHT', 'REPLICAS', 'HTTP', 'NATS', 'PID', 'VERSION', 'WIRE']
 
 export function hostTable({ output }: Terminal, hosts: readonly HostShown[]): Promise<string> {
-  const rows = hosts.map(host => [
+  const rows = withWire({ hosts }).hosts.map(host => [
     host.name,
     host.state,
     host.dc,

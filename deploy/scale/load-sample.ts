@@ -1,0 +1,53 @@
+import { statfsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import type { LoadSample } from '../../model/autoscale/load.ts'
+import { durationBounds, type MetricSnapshot } from '../../runtime/metrics.ts'
+
+/** Metrics that count as requests refused since there was too much to do. */
+const refusals: readonly string[] = ['actor_messages_refused_total']
+const overload = 'overloaded'
+
+/**
+ * What a host has done so far, from its threads' metrics, this process's CPU and the disk of its data. The nats-server beside it is not
+ * in its CPU: its share is a fifth or so.
+ * @param atMs monotonic
+ */
+export function loadSampleOf(threads: readonly (readonly MetricSnapshot[])[], data: string, atMs: number): LoadSample {
+  let requests = 0
+  let refused = 0
+  const took = new Array<number>(durationBounds.length + 1).fill(0)
+  for (const { name, series } of threads.flat()) {
+    for (const { labels, value, buckets } of series) {
+      if (name === 'request_seconds') {
+        for (const [at, count] of (buckets ?? []).entries()) {
+          took[at] = (took[at] ?? 0) + count
+          requests += count
+        }
+      } else if (name === 'peeks_total') requests += value
+      else if (refusals.includes(name) || (name === 'requests_refused_total' && labels['code'] === overload)) refused += value
+    }
+  }
+  const { user, system } = process.cpuUsage()
+  const disk = diskOf(data)
+  return {
+    atMs,
+    requests,
+    refused,
+    bounds: durationBounds,
+    took,
+    cpuSeconds: (user + system) / 1e6,
+    cores: availableParallelism(),
+    diskBytes: disk.bytes,
+    diskUsedBytes: disk.used
+  }
+}
+
+/** Where the disk does not say, it is no reason for anything. */
+function diskOf(data: string): { bytes: number; used: number } {
+  try {
+    const { blocks, bsize, bavail } = statfsSync(data)
+    return { bytes: blocks * bsize, used: (blocks - bavail) * bsize }
+  } catch {
+    return { bytes: 0, used: 0 }
+  }
+}
