@@ -12,6 +12,8 @@ export interface SystemResources {
   readonly birthShape: Omit<ClusterShape, 'id'>
   /** Whether it was told of hosts to join: then it waits for them rather than begin a cluster of its own. */
   readonly joins: boolean
+  /** Whether it was told of no host of its own datacenter: then it begins the ring of that one where the cluster has it without. */
+  readonly foundsDatacenter?: boolean
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
   /** Told once this host has left the cluster, and the others know: its process can end. */

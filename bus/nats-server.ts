@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 import type { NatsBinary } from './nats-binary.ts'
 import { type Credentials, type NatsConfig, natsConfigText, type NatsPorts } from './nats-config.ts'
+import type { NatsGateway } from './nats-gateway.ts'
 
 /**
  * Batches make it lightly loaded for its messages. On few cores more of its threads only wake each other; and it makes little
@@ -42,6 +43,7 @@ export interface NatsServerOptions {
   /** `host:port` of other hosts' route ports; a few are enough, servers tell each other of the rest. */
   readonly routes?: readonly string[]
   readonly routeSecret?: string
+  readonly gateway?: NatsGateway | undefined
   /** What applications must show; undefined: nothing, for loopback only. */
   readonly application?: Credentials
   /** It ended, and nobody had asked it to. `restart` starts it again. */
@@ -183,7 +185,7 @@ export class NatsServer {
   }
 
   async #writeConfig(ports: NatsPorts): Promise<string> {
-    const { directory, name, cluster, routeSecret, application } = this.#options
+    const { directory, name, cluster, routeSecret, application, gateway } = this.#options
     const config: NatsConfig = {
       serverName: name,
       cluster,
@@ -191,6 +193,7 @@ export class NatsServer {
       ports,
       portsFolder: directory,
       routes: this.#routes,
+      gateway,
       routeSecret,
       internal: this.internal,
       door: this.door,

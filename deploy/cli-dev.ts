@@ -6,15 +6,17 @@ import { hostSettingsSchema, settings } from './configuration-schema.ts'
 
 interface Flags {
   readonly hosts: number
+  readonly datacenters: number
   readonly data: string
   readonly basePort: number
 }
 
 const hostsDefault = 3
 const hostsMax = 16
+const datacentersMax = 4
 const basePortDefault = 7070
-/** The furthest port of a host is base + 750 + its number. */
-const basePortMax = 65_535 - 750 - hostsMax
+/** The furthest port of a host is base + 850 + its number. */
+const basePortMax = 65_535 - 850 - hostsMax * datacentersMax
 
 /** What `npm start` runs. */
 export function define(command: Command, _terminal: Terminal): void {
@@ -23,19 +25,22 @@ export function define(command: Command, _terminal: Terminal): void {
       'Run a local cluster until Ctrl-C: what npm start runs. Started again, its data is still there. With CARILLON_DEV_TOKEN set, that token is required.'
     )
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster', 1, hostsMax).default(hostsDefault))
+    .addOption(
+      wholeOption('--datacenters <N>', 'datacenters, each with so many hosts and a ring of its own', 1, datacentersMax).default(1)
+    )
     .option('--data <DIR>', 'directory of their data, one host-n each', './data/dev')
     .addOption(
       wholeOption(
         '--base-port <PORT>',
-        'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n',
+        'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n, gateway PORT + 850 + n',
         1,
         basePortMax
       ).default(basePortDefault)
     )
-    .action(async ({ hosts, data, basePort }: Flags) => {
+    .action(async ({ hosts, datacenters, data, basePort }: Flags) => {
       const token = devToken(process.env)
       const { runDev } = await import('./dev.ts')
-      await runDev({ hosts, data, basePort, token }).catch(error => {
+      await runDev({ hosts, datacenters, data, basePort, token }).catch(error => {
         throw new CommandFailure(`the local cluster could not start: ${error instanceof Error ? error.message : String(error)}`)
       })
     })

@@ -8,9 +8,12 @@ import { clusterFileIn } from './cluster-file.ts'
 import { portProblem, type WantedPort } from './port-check.ts'
 
 export interface DevOptions {
+  /** Of each datacenter. */
   readonly hosts: number
+  /** Each has `hosts` hosts, and a ring of its own: `dc1`, `dc2`, … Default 1. */
+  readonly datacenters?: number
   readonly data: string
-  /** Host n has HTTP on base + n, NATS on base + 350 + n, routes on base + 550 + n, the monitor on base + 750 + n. */
+  /** Host n has HTTP on base + n, NATS on base + 350 + n, routes on base + 550 + n, the monitor on base + 750 + n, the gateway on base + 850 + n. */
   readonly basePort: number
   /** Data threads of each host; 0: as many as suit this machine. */
   readonly threads: number
@@ -30,12 +33,16 @@ export interface DevHost {
   readonly natsPort: number
   readonly routePort: number
   readonly monitorPort: number
+  /** 0 where there is one datacenter. */
+  readonly gatewayPort: number
+  readonly dc: string
   readonly data: string
 }
 
 const natsOffset = 350
 const routeOffset = 550
 const monitorOffset = 750
+const gatewayOffset = 850
 const readyMsMax = 60_000
 const readyPollMs = 50
 const askMsMax = 1_000
@@ -44,8 +51,9 @@ const restartsMax = 20
 const restartsPeriodMs = 60_000
 const restartDelayMs = 500
 
-export function devHosts({ hosts, data, basePort }: Pick<DevOptions, 'hosts' | 'data' | 'basePort'>): DevHost[] {
-  return Array.from({ length: hosts }, (_, index) => {
+export function devHosts(options: Pick<DevOptions, 'hosts' | 'data' | 'basePort' | 'datacenters'>): DevHost[] {
+  const { hosts, data, basePort, datacenters = 1 } = options
+  return Array.from({ length: hosts * datacenters }, (_, index) => {
     const n = index + 1
     return {
       name: `host-${n}`,
@@ -53,6 +61,8 @@ export function devHosts({ hosts, data, basePort }: Pick<DevOptions, 'hosts' | '
       natsPort: basePort + natsOffset + n,
       routePort: basePort + routeOffset + n,
       monitorPort: basePort + monitorOffset + n,
+      gatewayPort: datacenters === 1 ? 0 : basePort + gatewayOffset + n,
+      dc: `dc${1 + Math.floor(index / hosts)}`,
       data: resolve(join(data, `host-${n}`))
     }
   })
@@ -118,9 +128,10 @@ export class DevCluster {
   #launch(host: DevHost): void {
     const window = restartWindow(restartsMax, restartsPeriodMs)
     const { token, threads, logLevel } = this.#options
-    const others = this.hosts.filter(other => other.name !== host.name)
+    const others = this.hosts.filter(other => other.name !== host.name && other.dc === host.dc)
     // The first host begins the cluster; the others join whichever of their peers answers.
-    const isFirst = host === this.hosts[0]
+    const isFirst = host === this.hosts.find(other => other.dc === host.dc)
+    const beyond = this.hosts.filter(other => other.dc !== host.dc)
     const flags = {
       name: host.name,
       data: host.data,
@@ -131,6 +142,8 @@ export class DevCluster {
       threads,
       'log-level': logLevel,
       'log-format': 'text',
+      ...(beyond.length === 0 ? {} : { dc: host.dc, 'gateway-port': host.gatewayPort }),
+      ...gatewaysOf(host, isFirst, beyond),
       ...(isFirst || others.length === 0 ? {} : { join: others.map(other => `127.0.0.1:${other.routePort}`).join(',') })
     }
     const launch = (): void => {
@@ -195,12 +208,19 @@ function hasLeft({ name, data }: DevHost): boolean {
   return rows.some(({ state }) => state === 'left') && rows.every(({ state }) => isGone(state))
 }
 
-function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost): WantedPort[] {
+/** The very first host begins the cluster, and learns of the others when they come. */
+function gatewaysOf({ dc }: DevHost, isFirst: boolean, beyond: readonly DevHost[]): Readonly<Record<string, string>> {
+  if (beyond.length === 0 || (isFirst && beyond.every(other => other.dc > dc))) return {}
+  return { 'gateway-join': beyond.map(other => `${other.dc}@127.0.0.1:${other.gatewayPort}`).join(',') }
+}
+
+function portsOf({ name, httpPort, natsPort, routePort, monitorPort, gatewayPort }: DevHost): WantedPort[] {
   return [
     { port: httpPort, use: `HTTP of ${name}` },
     { port: natsPort, use: `NATS of ${name}` },
     { port: routePort, use: `NATS routes of ${name}` },
-    { port: monitorPort, use: `NATS monitor of ${name}` }
+    { port: monitorPort, use: `NATS monitor of ${name}` },
+    ...(gatewayPort === 0 ? [] : [{ port: gatewayPort, use: `NATS gateway of ${name}` }])
   ]
 }
 
@@ -254,7 +274,9 @@ function tell({ hosts }: DevCluster, { say, data, token }: DevOptions, tookMs: n
   if (first === undefined) return
   say(`Carillon runs: ${hosts.length} hosts, ready after ${(tookMs / 1000).toFixed(1)} s, data in ${resolve(data)}`)
   for (const host of hosts)
-    say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
+    say(
+      `  ${host.name}${host.gatewayPort === 0 ? '' : `  ${host.dc}`}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`
+    )
   const credentials = token === '' ? '' : " -H 'Authorization: Bearer '$CARILLON_DEV_TOKEN"
   say(
     `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store${credentials} -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`

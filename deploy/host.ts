@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { findNatsServer } from '../bus/nats-binary.ts'
 import type { NatsBus } from '../bus/nats-bus.ts'
+import type { NatsGateway } from '../bus/nats-gateway.ts'
 import { NatsServer } from '../bus/nats-server.ts'
 import { restartWindow } from '../model/restart-window.ts'
 import { ActorSystem } from '../runtime/actor-system.ts'
@@ -230,10 +231,13 @@ export class RunningHost implements Host {
   }
 
   async #startNats(): Promise<NatsServer> {
-    const { name, cluster, data, bind, natsPort, routePort, monitorPort, join: seeds, natsServer, token } = this.#settings
+    const { name, cluster, data, bind, natsPort, routePort, monitorPort, join: seeds, natsServer, token, dc } = this.#settings
     const known = clusterFileIn(data).load()?.members ?? []
     const routes = [
-      ...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])
+      ...new Set([
+        ...seeds,
+        ...known.filter(member => member.name !== name && member.dc === dc && member.route !== '').map(member => member.route)
+      ])
     ]
     const anyPort = (port: number) => (port === 0 ? -1 : port)
     const window = restartWindow(natsRestartsMax, natsRestartsPeriodMs)
@@ -245,6 +249,7 @@ export class RunningHost implements Host {
       bindHost: bind,
       ports: { client: anyPort(natsPort), route: anyPort(routePort), monitor: anyPort(monitorPort) },
       routes,
+      gateway: gatewayOf(this.#settings),
       ...(token === '' ? {} : { application: { user: 'app', password: token } }),
       onExit: ({ code, signal, lines }) => {
         // At its first start it is `start` that fails.
@@ -312,6 +317,17 @@ export class RunningHost implements Host {
     const own = this.#system?.describe()
     return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
   }
+}
+
+/** undefined: this datacenter is alone, as far as its settings say. */
+function gatewayOf({ dc, gatewayPort, gatewayJoin }: HostSettings): NatsGateway | undefined {
+  if (gatewayPort === 0 && gatewayJoin.length === 0) return undefined
+  const remotes = new Map<string, string[]>()
+  for (const each of gatewayJoin) {
+    const name = each.slice(0, each.indexOf('@'))
+    remotes.set(name, [...(remotes.get(name) ?? []), each.slice(name.length + 1)])
+  }
+  return { dc, port: gatewayPort === 0 ? -1 : gatewayPort, remotes }
 }
 
 function urlHost(bind: string): string {

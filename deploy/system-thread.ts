@@ -45,7 +45,8 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
       arrived: ''
     },
     birthShape: { partitions: host.partitions, replicas: host.replicas },
-    joins: host.join.length > 0,
+    joins: host.join.length > 0 || host.gatewayJoin.length > 0,
+    foundsDatacenter: host.join.length === 0,
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),
     left: () => system.signal<HostMessage>(main, { kind: 'left' }),

@@ -126,6 +126,8 @@ function takeRing(state: AgentState, view: RingView): void {
 
 /** Nothing moves, and every member is there. */
 function isStill(view: RingView): boolean {
+  // What an owner in another datacenter holds is not looked at here: until it is, nothing is purged beside one.
+  if (view.others !== undefined) return false
   return view.moving === 0 && view.future.length === 0 && awayOf(view).length === 0
 }
 
@@ -180,7 +182,9 @@ function wanted(state: AgentState, reply: Extract<VnodeReply, { kind: 'floor-wan
   }
   if (!isStill(view)) {
     const away = awayOf(view).map(host => `${host.name} (${host.state})`)
-    led.why = away.length === 0 ? 'the ring changes' : `hosts are away: ${away.join(', ')}`
+    const other = view.others?.[0]
+    if (other !== undefined) led.why = `tombstones stay while there is another datacenter (${other.dc})`
+    else led.why = away.length === 0 ? 'the ring changes' : `hosts are away: ${away.join(', ')}`
     return
   }
   if (state.rounds.size >= roundsMax || [...state.rounds.values()].some(round => round.partition === reply.partition)) {

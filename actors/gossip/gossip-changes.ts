@@ -11,12 +11,13 @@ import {
   promiseOf,
   ticketOf
 } from '../../model/ring-change.ts'
+import { foundingChange, isUnfounded } from './gossip-datacenter.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, hasSettled, publishSoon, save, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, hasSettled, publishSoon, ringRowsOf, save, selfOf } from './gossip-state.ts'
 
 /** The change of the ring that is under way, as this host sees it. */
 export function movingIn(state: GossipState): Change | undefined {
-  return movingNow(state.members.members, state.promised)
+  return isUnfounded(state) ? foundingChange(state) : movingNow(ringRowsOf(state), state.promised)
 }
 
 /**
@@ -24,7 +25,7 @@ export function movingIn(state: GossipState): Change | undefined {
  * by both rings until whoever sees the change through has ended it, or begun it anew. So it is on the disk before anybody hears of it.
  */
 export function takeArrival(state: GossipState, arrival: string, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const moving = movingIn(state)
   // Meant for another one: what follows from the members as they are now comes later.
   if (moving === undefined || arrival !== arrivalOf(membershipEpoch(members), moving.subject.uid)) return
@@ -42,7 +43,7 @@ export function takeArrival(state: GossipState, arrival: string, context: Gossip
 /** See through what this host has begun, as far as it goes now; and forget a promise that is over. */
 export function proceedWithChange(state: GossipState, context: GossipContext): void {
   const { promised } = state
-  if (promised !== undefined && promisedChange(state.members.members, promised) === undefined) {
+  if (promised !== undefined && promisedChange(ringRowsOf(state), promised) === undefined) {
     state.promised = undefined
     state.isFileStale = true
     state.isViewStale = true
@@ -50,7 +51,7 @@ export function proceedWithChange(state: GossipState, context: GossipContext): v
   if (isGone(selfOf(state, context).state)) return
   takeBack(state, context)
   takeTurn(state, context)
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const self = selfOf(state, context)
   const moving = movingIn(state)
   const own =
@@ -69,7 +70,7 @@ export function proceedWithChange(state: GossipState, context: GossipContext): v
 function takeBack(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.removing === undefined) return
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const subject = state.members.get(self.removing)
   const isGoneForAll = (subject === undefined || isGone(subject.state)) && haveAllSeen(members, membershipEpoch(members))
   const lives = subject !== undefined && !isGone(subject.state) && subject.state !== 'down'
@@ -85,15 +86,15 @@ function takeBack(state: GossipState, context: GossipContext): void {
  */
 function takeTurn(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
-  const own = changesOf(state.members.members).find(({ by, kind }) => by === self && kind !== 'join')
+  const own = changesOf(ringRowsOf(state)).find(({ by, kind }) => by === self && kind !== 'join')
   const hasStarted = state.ledTicket < 0
   if (hasStarted) state.ledTicket = 0
   if (own === undefined) return
-  if (!hasStarted && movingNow(state.members.members)?.subject === own.subject) {
+  if (!hasStarted && movingNow(ringRowsOf(state))?.subject === own.subject) {
     state.ledTicket = own.ticket
   } else if (hasStarted || state.ledTicket === own.ticket) {
     state.ledTicket = 0
-    setSelf(state, { ...self, ticket: ticketOf(state.members.members) }, context)
+    setSelf(state, { ...self, ticket: ticketOf(ringRowsOf(state)) }, context)
   }
 }
 
@@ -139,7 +140,7 @@ function giveUp(state: GossipState, self: Member, { kind, subject }: Change, con
 
 /** A joining host takes its place on the ring, and the one whose name and place that was is gone. */
 function takePlace(state: GossipState, self: Member, context: GossipContext): void {
-  const before = state.members.members.filter(member => member.name === self.name && member !== self && !isGone(member.state))
+  const before = ringRowsOf(state).filter(member => member.name === self.name && member !== self && !isGone(member.state))
   if (before.some(member => member.state !== 'down')) return
   setSelf(state, withStanding(renewed(self), 'up'), context)
   for (const member of before) setRow(state, withState(member, 'removed'), undefined, context)
@@ -151,7 +152,7 @@ function takePlace(state: GossipState, self: Member, context: GossipContext): vo
  * have, and meets what was written by the new ring.
  */
 function giveUpPlace(state: GossipState, self: Member, context: GossipContext): void {
-  const closing = arrivalOf(membershipEpoch(state.members.members), self.uid)
+  const closing = arrivalOf(membershipEpoch(ringRowsOf(state)), self.uid)
   if (state.closing !== closing) {
     state.closing = closing
     state.isViewStale = true

@@ -2,10 +2,11 @@ import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { isGone, type Member, withStanding, withState } from '../../model/membership.ts'
 import { type Change, changesOf, membershipEpoch, ticketOf } from '../../model/ring-change.ts'
+import { passToDatacenter } from './gossip-datacenter.ts'
 import { hostsNeeded, movingIn, renewed, unready, unseen, withoutRemoval } from './gossip-changes.ts'
 import type { ChangeReply, GossipMessage } from './gossip-protocol.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
-import { agentOf, type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { agentOf, type GossipContext, type GossipState, ringRowsOf, selfOf } from './gossip-state.ts'
 import { publish } from './gossip-view.ts'
 
 type Of<K extends GossipMessage['kind']> = Extract<GossipMessage, { kind: K }>
@@ -20,7 +21,7 @@ export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, c
     const why = whyNotLeave(state, self)
     if (why !== undefined) return refuse(replyTo, why, context)
     // What it said for a change before must not pass for an arrival of now.
-    const leaving: Member = { ...self, ticket: ticketOf(state.members.members), arrived: '' }
+    const leaving: Member = { ...self, ticket: ticketOf(ringRowsOf(state)), arrived: '' }
     setSelf(state, withStanding(leaving, 'leaving'), context)
     publish(state, context)
     context.log.info({ uid: self.uid }, 'this host begins to leave')
@@ -50,6 +51,10 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
   if (subject === undefined || state.cluster === undefined) {
     const known = members.filter(member => !isGone(member.state)).map(member => member.name)
     return refuse(replyTo, fault('not_found', `there is no host ${JSON.stringify(name)}: there are ${known.join(', ')}`), context)
+  }
+  if (subject.dc !== self.dc && !isGone(subject.state)) {
+    const why = passToDatacenter(state, subject, message, context)
+    return why === undefined ? undefined : refuse(replyTo, why, context)
   }
   const other = changesOf(members).find(change => change.kind === 'remove' && change.subject === subject && change.by !== self)
   if (other !== undefined && other.by.state !== 'down')
@@ -90,7 +95,7 @@ function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault 
 
 /** There must stay as many hosts as any bucket asks for replicas. */
 function tooFew(state: GossipState, subject: Member): Fault | undefined {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const going = new Set(changesOf(members).flatMap(change => (change.kind === 'join' ? [] : change.subject.uid)))
   const left = members.filter(
     ({ uid, standing, state }) => !isGone(state) && standing === 'up' && uid !== subject.uid && !going.has(uid)
@@ -102,7 +107,7 @@ function tooFew(state: GossipState, subject: Member): Fault | undefined {
 }
 
 function tell(state: GossipState, uid: number, replyTo: Ref<ChangeReply>, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const member = state.members.get(uid)!
   const own = changesOf(members).find(({ kind, subject }) => kind !== 'join' && subject.uid === uid)
   const stands = isGone(member.state) ? member.state : own?.kind === 'remove' ? 'removing' : member.standing
@@ -111,7 +116,7 @@ function tell(state: GossipState, uid: number, replyTo: Ref<ChangeReply>, contex
 
 /** In sentences, so that an operator knows what to do. */
 function waitsFor(state: GossipState, member: Member, own: Change | undefined): readonly string[] {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   if (own !== undefined) {
     const moving = movingIn(state)
     if (moving?.subject.uid !== member.uid) {

@@ -55,6 +55,25 @@ export interface RingView {
   readonly future: readonly (readonly number[])[]
   /** Uid of the host that joins, leaves or is removed now; 0 where none does. */
   readonly moving: number
+  /** The other datacenters, by name; left out where there are none. What stands above is of this host's own. */
+  readonly others?: readonly DatacenterView[]
+}
+
+/** Another datacenter as seen from here: its ring is its own, over the same partitions. */
+export interface DatacenterView {
+  readonly dc: string
+  /** Of its membership, as this host knows it. */
+  readonly epoch: string
+  readonly hosts: readonly HostView[]
+  /** Indices into its `hosts`. All empty where nobody there has data yet. */
+  readonly owners: readonly (readonly number[])[]
+  /** Whether some host joins, leaves or is removed there. */
+  readonly isMoving: boolean
+}
+
+/** All hosts that are known, those of this host's datacenter first. */
+export function hostsOfAll({ hosts, others = [] }: Pick<RingView, 'hosts' | 'others'>): readonly HostView[] {
+  return others.length === 0 ? hosts : [...hosts, ...others.flatMap(other => other.hosts)]
 }
 
 /** Whether a host is worth asking now. A hint: requests have deadlines all the same. */

@@ -6,7 +6,7 @@ import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
 import { preferenceOf } from './ring-index.ts'
-import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
+import { type HostView, hostsOfAll, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -117,7 +117,8 @@ function plan(state: TransferState, context: TransferContext): void {
   // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail. Of one that cannot be
   // reached nobody knows by which ring it writes.
   if (view.hosts.some(host => takesPart(host, view) && host.seen !== view.epoch)) return
-  const isStuck = [...state.waiting, ...state.active.values()].some(run => !view.hosts.some(host => host.uid === run.source))
+  if (!hasSources(view)) return
+  const isStuck = [...state.waiting, ...state.active.values()].some(run => isLostSource(view, run.source))
   const arrival = arrivalOf(view.epoch, view.moving)
   if (state.arrival === arrival && !isStuck) return
   state.arrival = arrival
@@ -146,6 +147,17 @@ function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> 
   return new Set([view.replicas, ...Object.values(table).flatMap(entry => entry.properties.n ?? [])])
 }
 
+/** It is no member any more; or, of another datacenter, away: then any other there does as well. */
+function isLostSource(view: RingView, uid: number): boolean {
+  const source = hostsOfAll(view).find(host => host.uid === uid)
+  return source === undefined || (!view.hosts.includes(source) && !isReachable(source))
+}
+
+/** Where this host founds the ring of its datacenter: whether another one can be asked for each partition now. */
+function hasSources(view: RingView): boolean {
+  return view.owners.every((owners, partition) => owners.length > 0 || elsewhereOf(view, partition, view.replicas).length > 0)
+}
+
 function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
   const sources = new Set<number>()
   for (const n of replicas) for (const source of sourcesOf(view, partition, self, n)) sources.add(source)
@@ -170,6 +182,7 @@ function addRuns(state: TransferState, view: RingView, partition: number, self: 
  */
 function sourcesOf(view: RingView, partition: number, self: number, n: number): readonly number[] {
   const present = preferenceOf(view.owners, partition, n)
+  if (present.length === 0) return elsewhereOf(view, partition, n)
   const future = preferenceOf(view.future, partition, n)
   if (!future.includes(self) || present.includes(self)) return []
   const hostsOf = (indices: readonly number[]) => indices.flatMap(index => view.hosts[index] ?? [])
@@ -177,6 +190,18 @@ function sourcesOf(view: RingView, partition: number, self: number, n: number): 
   const areSound = displaced.length > 0 && !displaced.some(isLost)
   const sources = areSound ? displaced : hostsOf(present).filter(host => !isLost(host))
   return sources.map(host => host.uid)
+}
+
+/**
+ * Uid of an owner in another datacenter, for the first host of this one. One is enough: what it lacks it is given by its own, and comes
+ * here with the next exchange.
+ */
+function elsewhereOf({ others = [] }: RingView, partition: number, n: number): readonly number[] {
+  for (const { hosts, owners } of others) {
+    const source = preferenceOf(owners, partition, n).find(index => isReachable(hosts[index]!))
+    if (source !== undefined) return [hosts[source]!.uid]
+  }
+  return []
 }
 
 function proceed(state: TransferState, context: TransferContext): void {
@@ -204,7 +229,7 @@ function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
 }
 
 function fetch(state: TransferState, run: Run, context: TransferContext): void {
-  const source = state.view?.hosts.find(host => host.uid === run.source)
+  const source = state.view === undefined ? undefined : hostsOfAll(state.view).find(host => host.uid === run.source)
   state.active.delete(run.id)
   run.id = state.nextRun++
   state.active.set(run.id, run)
