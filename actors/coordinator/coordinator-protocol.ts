@@ -6,6 +6,7 @@ import type { ConsistencyLevel } from '../../model/quorum.ts'
 import type { Durability } from '../../storage/store.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { HintFigures } from '../vnode/hint-ledger.ts'
+import type { AdoptMessage, AdoptReply } from '../replication/adopt-protocol.ts'
 import type { RingView } from '../ring/ring-view.ts'
 import type { PeekReply } from '../vnode/peek-protocol.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -158,6 +159,10 @@ export type CoordinatorMessage =
   | StoreRequest
   | PeekRequest
   | VnodeReply
+  | AdoptMessage
+  | AdoptReply
+  /** From another datacenter, for a read of all of them. */
+  | GetReply
   /** Which hints lie on this thread? Answered by `hints-listed`. */
   | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }
   | { readonly kind: 'ring'; readonly view: RingView }

@@ -5,6 +5,7 @@ import type { Key } from '../../model/key.ts'
 import { Quorum, strength, type Verdict } from '../../model/quorum.ts'
 import { plainType } from '../../model/value-coding.ts'
 import type { Durability } from '../../storage/store.ts'
+import { type Elsewhere, shipTo, withElsewhere } from '../replication/elsewhere.ts'
 import type { Accepted, PutReply } from './coordinator-protocol.ts'
 import {
   budgetOf,
@@ -56,6 +57,8 @@ export interface PutPlan {
   /** Whether fallbacks count towards W. */
   readonly isSloppy: boolean
   readonly wantsReceipt: boolean
+  /** Where there are other datacenters. */
+  readonly elsewhere: Elsewhere | undefined
   readonly deadlineMs: number
   readonly startedMs: number
   readonly replyTo: Ref<PutReply>
@@ -129,6 +132,7 @@ export class PutOperation implements Operation {
         create: plan.create,
         modifiedMs: context.wallMs(),
         expiresMs: plan.expiresMs,
+        owes: plan.elsewhere?.tags,
         resolver: plan.resolver,
         durability: plan.durability,
         standIn: replica.isFallback ? targetOf(plan.set, this.#standIns, slot) : undefined,
@@ -143,7 +147,8 @@ export class PutOperation implements Operation {
     switch (reply.kind) {
       case 'minted':
         this.#context = reply.context
-        return this.#replicate(reply.siblings, context)
+        this.#replicate(reply.siblings, context)
+        return this.#ship(reply.siblings, slot, state, context)
       case 'stored':
         this.#slots[slot] = 'stored'
         this.#acknowledge(slot, reply.durability === 'flushed')
@@ -184,7 +189,11 @@ export class PutOperation implements Operation {
   expired(state: CoordinatorState, context: CoordinatorContext): void {
     this.#remember(context)
     if (!this.#isAnswered) {
-      const why = timeoutFault(this.#what(), this.#plan.needed, this.#stored(), 'indeterminate')
+      const late = this.#present.verdict === 'met' ? this.#plan.elsewhere?.each?.late : undefined
+      const why: Fault =
+        late === undefined
+          ? timeoutFault(this.#what(), this.#plan.needed, this.#stored(), 'indeterminate')
+          : { ...late, outcome: 'indeterminate' }
       this.#refuse(why, state, context)
     }
     end(this, state)
@@ -283,8 +292,9 @@ export class PutOperation implements Operation {
   #verdict(): Verdict {
     const present = this.#present.verdict
     const future = this.#future?.verdict ?? 'met'
-    if (present === 'unmet' || future === 'unmet') return 'unmet'
-    return present === 'met' && future === 'met' ? 'met' : 'waiting'
+    const each = this.#plan.elsewhere?.each?.verdict ?? 'met'
+    if (present === 'unmet' || future === 'unmet' || each === 'unmet') return 'unmet'
+    return present === 'met' && future === 'met' && each === 'met' ? 'met' : 'waiting'
   }
 
   #replicate(siblings: Uint8Array, context: CoordinatorContext): void {
@@ -304,6 +314,14 @@ export class PutOperation implements Operation {
     context.send(replica.vnode, message, budgetOf(this, context))
   }
 
+  #ship(siblings: Uint8Array, slot: number, state: CoordinatorState, context: CoordinatorContext): void {
+    const { elsewhere, key, deadlineMs } = this.#plan
+    const minter = this.#replicaAt(slot)
+    if (elsewhere === undefined || minter === undefined) return
+    const watcher = elsewhere.each?.watched(() => this.#proceed(state, context))
+    shipTo(elsewhere, { key, siblings, deadlineMs }, minter.host, watcher, state, context)
+  }
+
   #proceed(state: CoordinatorState, context: CoordinatorContext): void {
     if (!this.#isAnswered && this.#verdict() !== 'waiting') this.#conclude(state, context)
     if (this.#isAnswered && !this.#slots.includes('asked')) end(this, state)
@@ -314,6 +332,8 @@ export class PutOperation implements Operation {
     if (this.#verdict() === 'unmet') {
       const minted = this.#context !== undefined
       const outcome = minted ? 'indeterminate' : 'refused'
+      const missing = this.#plan.elsewhere?.each?.missing
+      if (missing !== undefined) return this.#refuse({ ...missing, outcome }, state, context)
       const { code } = this.#lastFault ?? {}
       // A disk that does not take it is what an operator has to know; else hosts are missing.
       const why: Fault =
@@ -340,7 +360,9 @@ export class PutOperation implements Operation {
       strength: grade,
       answered: stored.length,
       epoch,
-      receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, stored, context, epoch) : undefined
+      receipt: plan.wantsReceipt
+        ? withElsewhere(receiptOf(grade, plan.needed, stored, context, epoch), plan.elsewhere)
+        : undefined
     })
     state.figures.put.record((context.now() - plan.startedMs) / 1000)
     if (state.door === undefined) return

@@ -1,5 +1,6 @@
 import { type Key, keyOfText, systemKeysEnd } from '../../model/key.ts'
 import { membersIn } from '../../model/datacenter.ts'
+import { keyOfOwed, owedEnd, owedStart } from '../../model/owed.ts'
 import { membershipEpoch } from '../../model/ring-change.ts'
 import type { SimulatedCluster, SimulationOptions } from '../../simulation/simulated-cluster.ts'
 import { type AskingClient, servingCluster } from './asking-client.ts'
@@ -57,4 +58,21 @@ export function datacenters(
 
 export function keysNamed(count: number, prefix = 'key'): Key[] {
   return Array.from({ length: count }, (_, index) => keyOfText('b', `${prefix}-${index}`))
+}
+
+/** Whether all machines of both datacenters hold the same records of users: all own everything, as there are three in each. */
+export function areAllEqual({ cluster, heldBy }: DatacentersRig): boolean {
+  const [first, ...others] = cluster.machines.map(({ name }) => heldBy(name))
+  return others.every(held => held.size === first!.size && [...held].every(([key, record]) => first!.get(key) === record))
+}
+
+/** Notes of what is owed, on the disks of all machines. */
+export function owedOnDisk({ cluster }: DatacentersRig): Key[] {
+  const keys: Key[] = []
+  for (const { disk } of cluster.machines) {
+    for (const partition of disk.partitions()) {
+      for (const key of disk.pairs(partition)?.keys() ?? []) if (key > owedStart && key < owedEnd) keys.push(keyOfOwed(key))
+    }
+  }
+  return keys
 }
