@@ -10,6 +10,7 @@ import type { ActorDescription } from '../runtime/actor.ts'
 import { type Explanation, explainKey } from './admin-explain.ts'
 import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
 import { ProfileAdmin } from './admin-profile.ts'
+import { type OwedKeysPage, owedKeys, type ReplicationShown, replicationOf } from './admin-replication.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
@@ -129,6 +130,16 @@ export class Admin {
   /** The repair work of every host. */
   work(): Promise<WorkShown> {
     return workOfHosts(this.#core, this.#view(), this.#timeoutMs)
+  }
+
+  /** What each datacenter still has to give to the others. */
+  replication(): Promise<ReplicationShown> {
+    return replicationOf(this.#core, this.#view(), this.#timeoutMs)
+  }
+
+  /** Every write that a datacenter lacks, a page at a time. */
+  owedKeys(query: { readonly to: string; readonly cursor: string; readonly limit: number }): Promise<OwedKeysPage> {
+    return owedKeys(this.#core, this.#view(), query, this.#timeoutMs)
   }
 
   /** Let every host compare its replicas with the others', and deliver what it keeps for them, now. @returns how things stand at the beginning */

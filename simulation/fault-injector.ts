@@ -80,6 +80,7 @@ export class FaultInjector {
       case 'cut':
         return this.#cut([[fault.from, fault.to]])
       case 'partition':
+      case 'dc-cut':
         return this.#cut(linksBetween(fault.groups, fault.isOneWay))
       case 'kill':
       case 'power':
