@@ -99,14 +99,15 @@ export class DevCluster {
     if (taken !== undefined) throw new Error(`${taken}: stop what listens there, or choose other ports with --base-port`)
     if (this.#isStopping) return
     for (const host of this.hosts) this.#launch(host)
-    const deadlineMs = systemClock.now() + readyMsMax
+    const waitMs = readyMsMax * (this.#options.datacenters ?? 1)
+    const deadlineMs = systemClock.now() + waitMs
     const names = this.hosts.map(host => host.name)
     for (const host of this.hosts) {
       while (!(await isReady(host, names, this.#processes.get(host.name)?.pid, this.#options.token))) {
         if (this.#isStopping) return
         if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
         if (systemClock.now() > deadlineMs)
-          throw new Error(`${host.name} is not ready after ${readyMsMax / 1000} s: its log is above`)
+          throw new Error(`${host.name} is not ready after ${waitMs / 1000} s: its log is above`)
         await new Promise(resolve => setTimeout(resolve, readyPollMs))
       }
     }

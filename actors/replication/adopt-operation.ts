@@ -1,4 +1,4 @@
-import type { Ref, UndeliveredReason } from '../../bus/bus.ts'
+import { hostOf, type Ref, type UndeliveredReason } from '../../bus/bus.ts'
 import { fault } from '../../model/fault.ts'
 import { bucketOf, type Key, partitionOf, positionOf } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
@@ -15,6 +15,7 @@ import {
   noteAnswer,
   type Operation
 } from '../coordinator/coordinator-state.ts'
+import { hostsOfAll } from '../ring/ring-view.ts'
 import type { ReplicaSet } from '../ring/ring-index.ts'
 import type { Resolver, VnodeReply } from '../vnode/vnode-protocol.ts'
 import type { AdoptAck, AdoptMessage, AdoptReply } from './adopt-protocol.ts'
@@ -31,6 +32,10 @@ export function adopt(state: CoordinatorState, message: Adopt, context: Coordina
   const { ring } = state
   if (ring === undefined) return refuse('unavailable', `${context.host} does not know the ring yet`)
   if (state.operations.size >= limits.adoptsMax) return refuse('overloaded', `${context.host} has more than it can do`)
+  // What comes from a host that nobody here knows would pass by those who ask all hosts before they forget what was deleted.
+  const from = hostOf(message.replyTo.address)
+  if (!hostsOfAll(ring.view).some(({ name }) => name === from))
+    return refuse('unavailable', `${context.host} does not know ${from} yet`)
   const { key, siblings } = message
   const { n, resolver } = propertiesOf(state.buckets, bucketOf(key), context.resources.settings.defaults)
   const set = ring.replicasOf(partitionOf(positionOf(key), ring.view.partitions), n)
