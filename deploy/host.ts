@@ -21,7 +21,7 @@ import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-
 import { tableDirectory } from '../storage/table.ts'
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
-import { clusterFileIn, departureOf } from './cluster-file.ts'
+import { clusterFileIn, departureOf, relocationOf } from './cluster-file.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
@@ -83,7 +83,7 @@ export async function runHost(settings: HostSettings, log: Log = hostLog(setting
       // A vnode that has lost its records must not speak for the dots it minted before.
       storeIsEmpty: !existsSync(join(tableDirectory(settings.data), 'data.mdb'))
     })
-    const departure = departureOf(settings.data, identity.uid)
+    const departure = departureOf(settings.data, identity.uid) ?? relocationOf(settings.data, identity.uid, settings.dc)
     if (departure !== undefined) throw new Error(departure)
     const host = new RunningHost(settings, log, lock, identity)
     await host.start()

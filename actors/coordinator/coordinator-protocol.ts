@@ -150,6 +150,8 @@ export interface HintsListed {
   readonly kind: 'hints-listed'
   /** `target`: the uid of the host that is to have them. */
   readonly hints: readonly { readonly partition: number; readonly target: number; readonly pending: number }[]
+  /** Keys of which other datacenters still lack the latest write, and are to get it from here. */
+  readonly owed?: number | undefined
   /** Since the thread started: created = delivered + superseded + pending. */
   readonly figures: HintFigures
 }

@@ -8,6 +8,7 @@ import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coor
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
 import { adopt } from '../replication/adopt-operation.ts'
+import { owedLedgerOf } from '../replication/owed-ledger.ts'
 import { listOwed } from '../replication/owed-list.ts'
 import { Shipments } from '../replication/shipments.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
@@ -257,7 +258,9 @@ function tellOfHints(context: CoordinatorContext): void {
 
 function listHints(message: Extract<CoordinatorMessage, { kind: 'list-hints' }>, context: CoordinatorContext): void {
   const ledger = hintLedgerOf(context.resources.store, context.resources.dots)
-  context.send(message.replyTo, { kind: 'hints-listed', hints: [...ledger.pending()], figures: ledger.figures })
+  const owed = owedLedgerOf(context.resources.store).figures.pending
+  const hints = [...ledger.pending()]
+  context.send(message.replyTo, { kind: 'hints-listed', hints, ...(owed === 0 ? {} : { owed }), figures: ledger.figures })
 }
 
 /** Replies of a host that is down will not come. */

@@ -46,8 +46,8 @@ export function drain(state: GossipState, context: GossipContext): void {
   }
 }
 
-export function takeHints({ drain }: GossipState, { hints }: HintsListed, context: GossipContext): void {
-  if (drain.unheard.delete(context.correlation)) drain.hints += hints.length
+export function takeHints({ drain }: GossipState, { hints, owed = 0 }: HintsListed, context: GossipContext): void {
+  if (drain.unheard.delete(context.correlation)) drain.hints += hints.length + owed
 }
 
 function leave(state: GossipState, context: GossipContext): void {
