@@ -15,6 +15,8 @@ export interface SystemResources {
   readonly joins: boolean
   /** Whether newcomers shall wait until a plan with their join is committed; for this host itself, when it comes, as well. Default false. */
   readonly asksFirst?: boolean
+  /** Whether it was told of no host of its own datacenter: then it begins the ring of that one where the cluster has it without. */
+  readonly foundsDatacenter?: boolean
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
   /** Told once this host has left the cluster, and the others know: its process can end. */

@@ -11,6 +11,7 @@ import { handoffAgent } from './handoff/handoff-agent.ts'
 import { strayAgent } from './handoff/stray-agent.ts'
 import { recordRepairer } from './scrub/record-repairer.ts'
 import { ringKeeper } from './ring/ring-keeper.ts'
+import { replicationAgent } from './replication/replication-agent.ts'
 import { scrubAgent } from './scrub/scrub-agent.ts'
 import { transferAgent } from './ring/transfer-agent.ts'
 import { vnode } from './vnode/vnode.ts'
@@ -27,7 +28,7 @@ import { type WorkBehaviours, workKeeper, type WorkKeeperArguments } from './wor
  *     └─ record-repairer             ├─ floor-agent
  *                                    ├─ work-keeper
  *                                    └─ work (one-for-one)
- *                                       └─ handoff-HOST, exchange-HOST, scrub-THREAD, clear-HOST …
+ *                                       └─ handoff-HOST, exchange-HOST, scrub-THREAD, clear-HOST, replicate-DC, bridge-HOST …
  *
  * A vnode that fails is its own affair, up to ten times in ten seconds; then the vnodes start anew with the coordinator that
  * starts them. What comes later in a list rests on what comes before it.
@@ -69,7 +70,9 @@ export const workBehaviours: WorkBehaviours = {
   handoff: handoffAgent,
   exchange: exchangeAgent,
   scrub: scrubAgent,
-  clear: strayAgent
+  clear: strayAgent,
+  replicate: replicationAgent,
+  bridge: exchangeAgent
 }
 
 /**

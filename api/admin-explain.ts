@@ -1,4 +1,5 @@
 import { type FloorAgentReply, floorAgentName } from '../actors/floor/floor-agent-protocol.ts'
+import { leaderOf } from '../actors/floor/floor-owners.ts'
 import { preferenceOf } from '../actors/ring/ring-index.ts'
 import { isReachable, type RingView, vnodeAddressOf } from '../actors/ring/ring-view.ts'
 import type { VnodeReply } from '../actors/vnode/vnode-protocol.ts'
@@ -69,7 +70,7 @@ export async function explainKey(
 
 /** What the host says that leads the purging of the partition's tombstones. */
 async function waitOf(core: StoreCore, view: RingView, partition: number, timeoutMs: number): Promise<string> {
-  const leader = view.hosts[preferenceOf(view.owners, partition, 1)[0] ?? -1]
+  const leader = leaderOf(view, partition)
   if (leader === undefined || !isReachable(leader))
     return `${leader?.name ?? 'the first owner'} is away, which would prove that all know of it`
   try {

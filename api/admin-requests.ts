@@ -21,6 +21,15 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   ring: async admin => JSON.stringify(await admin.ring()),
   actors: async (admin, request) => JSON.stringify(await admin.actors(textOf(request, 'host'))),
   work: async admin => JSON.stringify(await admin.work()),
+  replication: async admin => JSON.stringify(await admin.replication()),
+  'replication-keys': async (admin, request) =>
+    JSON.stringify(
+      await admin.owedKeys({
+        to: textOf(request, 'to') ?? '',
+        cursor: textOf(request, 'cursor') ?? '',
+        limit: checkedLimit(Number(textOf(request, 'limit') ?? 100))
+      })
+    ),
   repair: async admin => JSON.stringify(await admin.repair()),
   leave: async (admin, request) => JSON.stringify(await admin.leave(requiredHost(request), orderOf(request))),
   remove: async (admin, request) => JSON.stringify(await admin.remove(requiredHost(request), orderOf(request))),

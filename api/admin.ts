@@ -2,7 +2,7 @@ import { type BucketProperties, bucketPropertiesOf, propertiesOf } from '../acto
 import type { BucketReply, ChangeOrder, ChangeReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
 import type { HostMessage, HostReply } from '../actors/host-protocol.ts'
 import type { RingKeeperMessage, RingKeeperReply } from '../actors/ring/ring-keeper-protocol.ts'
-import type { RingView } from '../actors/ring/ring-view.ts'
+import { hostsOfAll, type RingView } from '../actors/ring/ring-view.ts'
 import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { fault, isFault } from '../model/fault.ts'
 import { bucketFault, keyFault, keyOf } from '../model/key.ts'
@@ -13,6 +13,7 @@ import { type KeysPage, type KeysQuery, listKeys } from './admin-keys.ts'
 import { PlanAdmin, type PlanBrief } from './admin-plan.ts'
 import { BackupAdmin } from './admin-backups.ts'
 import { ProfileAdmin } from './admin-profile.ts'
+import { type OwedKeysPage, owedKeys, type ReplicationShown, replicationOf } from './admin-replication.ts'
 import { beginWork, type WorkShown, workOfHosts } from './admin-work.ts'
 import { badRequest, errorOf, StoreError } from './client/errors.ts'
 import type { StoreCore } from './client/store-core.ts'
@@ -90,15 +91,15 @@ export class Admin {
 
   async cluster(): Promise<ClusterShown> {
     const [{ cluster, view }, plan] = await Promise.all([this.#describe(), this.#plan()])
-    const owned = new Array<number>(view.hosts.length).fill(0)
-    for (const owners of view.owners) for (const index of owners) owned[index] = (owned[index] ?? 0) + 1
+    const owned = ownedBy(view)
+    const hosts = hostsOfAll(view)
     return {
       cluster: view.cluster,
       cluster_id: cluster.id,
       epoch: view.epoch,
-      datacenters: [...new Set(view.hosts.map(host => host.dc))].sort(),
-      wire: wireSpoken(view.hosts.map(({ version }) => version)) ?? null,
-      hosts: view.hosts.map(({ name, uid, incarnation, state, dc, zone, weight, pid, http, nats, version }, index) => ({
+      datacenters: [...new Set(hosts.map(host => host.dc))].sort(),
+      wire: wireSpoken(hosts.map(({ version }) => version)) ?? null,
+      hosts: hosts.map(({ name, uid, incarnation, state, dc, zone, weight, pid, http, nats, version }) => ({
         name,
         uid,
         incarnation,
@@ -109,7 +110,7 @@ export class Admin {
         pid,
         http,
         nats,
-        partitions: owned[index]!,
+        partitions: owned.get(uid) ?? 0,
         version: releaseOf(version),
         wire: wireRangeOf(version)
       })),
@@ -135,7 +136,7 @@ export class Admin {
   /** @param host default: the door's own @throws {StoreError} there is none of that name */
   hostNamed(host: string = this.#host): string {
     if (host === this.#host) return host
-    const known = this.#view().hosts
+    const known = hostsOfAll(this.#view())
     if (known.some(one => one.name === host)) return host
     const named = JSON.stringify(host.slice(0, 64))
     throw errorOf(fault('not_found', `there is no host ${named}: there are ${known.map(one => one.name).join(', ')}`))
@@ -152,6 +153,16 @@ export class Admin {
   /** The repair work of every host. */
   work(): Promise<WorkShown> {
     return workOfHosts(this.#core, this.#view(), this.#timeoutMs)
+  }
+
+  /** What each datacenter still has to give to the others. */
+  replication(): Promise<ReplicationShown> {
+    return replicationOf(this.#core, this.#view(), this.#timeoutMs)
+  }
+
+  /** Every write that a datacenter lacks, a page at a time. */
+  owedKeys(query: { readonly to: string; readonly cursor: string; readonly limit: number }): Promise<OwedKeysPage> {
+    return owedKeys(this.#core, this.#view(), query, this.#timeoutMs)
   }
 
   /** Let every host compare its replicas with the others', and deliver what it keeps for them, now. @returns how things stand at the beginning */
@@ -230,7 +241,7 @@ export class Admin {
    */
   async leave(host: string, order: ChangeOrder): Promise<ChangeShown> {
     const name = this.hostNamed(host)
-    if (this.#view().hosts.some(one => one.name === name && one.state === 'down'))
+    if (hostsOfAll(this.#view()).some(one => one.name === name && one.state === 'down'))
       throw badRequest(`${name} is down: start it again to let it leave, or remove it`)
     return this.#change(name, { kind: 'leave', order })
   }
@@ -279,6 +290,20 @@ export class Admin {
 }
 
 type WithoutReply<M> = M extends unknown ? Omit<M, 'replyTo'> : never
+
+/** Replicas of partitions that each host owns in its datacenter, by uid. */
+function ownedBy(view: RingView): ReadonlyMap<number, number> {
+  const owned = new Map<number, number>()
+  for (const { hosts, owners } of [view, ...(view.others ?? [])]) {
+    for (const list of owners) {
+      for (const index of list) {
+        const uid = hosts[index]?.uid ?? 0
+        owned.set(uid, (owned.get(uid) ?? 0) + 1)
+      }
+    }
+  }
+  return owned
+}
 
 export function ringShown(view: RingView): RingShown {
   const names = view.hosts.map(host => host.name)

@@ -1,4 +1,5 @@
 import { isToken } from './bus.ts'
+import { gatewayNameOf, gatewayText, type NatsGateway } from './nats-gateway.ts'
 import { hostPort, type ServerTlsFiles } from './nats-tls.ts'
 import { applicationPermissions } from './subject.ts'
 
@@ -25,7 +26,9 @@ export interface NatsConfig {
   readonly portsFolder: string
   /** `host:port` of other servers' route ports. */
   readonly routes: readonly string[]
-  /** What routes must show each other; undefined: nothing. */
+  /** How to meet the servers of other datacenters; undefined: there are none. */
+  readonly gateway?: NatsGateway | undefined
+  /** What routes and gateways must show each other; undefined: nothing. */
   readonly routeSecret: string | undefined
   /** Between hosts: everything. */
   readonly internal: Credentials
@@ -85,13 +88,21 @@ accounts {
 }
 system_account: SYSTEM
 ${config.application === undefined ? `no_auth_user: ${quoted(application.user)}\n` : ''}cluster {
-  name: ${quoted(config.cluster)}
+  name: ${quoted(config.gateway === undefined ? config.cluster : gatewayNameOf(config.cluster, config.gateway.dc))}
   host: ${quoted(bindHost)}
   port: ${port(ports.route)}
 ${advertised('  advertise', config.advertise, ports.route)}${tlsBlock(config.tls, true)}${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  connect_retries: ${routeRetries}
   routes: ${list(config.routes.map(route => routeUrl(route, config.routeSecret)))}
 }
-`
+${gatewayOf(config)}`
+}
+
+function gatewayOf({ bindHost, cluster, gateway, routeSecret, tls }: NatsConfig): string {
+  if (gateway === undefined) return ''
+  const shown = routeSecret === undefined ? undefined : secret(routeSecret)
+  return gatewayText(cluster, bindHost, { ...gateway, port: port(gateway.port) }, shown, tlsBlock(tls, true), route =>
+    routeUrl(route, routeSecret).replace('nats-route:', 'nats:')
+  )
 }
 
 /** Where the port is not known yet, the server takes the one that it gets. */

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 import type { NatsBinary } from './nats-binary.ts'
 import { type Credentials, type NatsConfig, natsConfigText, type NatsPorts } from './nats-config.ts'
+import type { NatsGateway } from './nats-gateway.ts'
 import { hostPort, type ServerTlsFiles } from './nats-tls.ts'
 
 /**
@@ -46,6 +47,7 @@ export interface NatsServerOptions {
   /** `host:port` of other hosts' route ports; a few are enough, servers tell each other of the rest. */
   readonly routes?: readonly string[]
   readonly routeSecret?: string
+  readonly gateway?: NatsGateway | undefined
   /** What applications must show; undefined: nothing, for loopback only. With it there is no monitor, since that would ask for nothing. */
   readonly application?: Credentials
   /** It ended, and nobody had asked it to. `restart` starts it again. */
@@ -198,7 +200,7 @@ export class NatsServer {
   }
 
   async #writeConfig(ports: NatsPorts): Promise<string> {
-    const { directory, name, cluster, routeSecret, application, tls, advertise } = this.#options
+    const { directory, name, cluster, routeSecret, application, tls, advertise, gateway } = this.#options
     const config: NatsConfig = {
       serverName: name,
       cluster,
@@ -206,6 +208,7 @@ export class NatsServer {
       ports,
       portsFolder: directory,
       routes: this.#routes,
+      gateway,
       routeSecret,
       internal: this.internal,
       door: this.door,

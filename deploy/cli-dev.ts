@@ -6,6 +6,7 @@ import { allows } from './setting-check.ts'
 
 interface Flags {
   readonly hosts: number
+  readonly datacenters: number
   readonly data: string
   readonly basePort: number
   readonly autoscale?: readonly [number, number]
@@ -13,9 +14,10 @@ interface Flags {
 
 const hostsDefault = 3
 const hostsMax = 16
+const datacentersMax = 4
 const basePortDefault = 7070
-/** The furthest port of a host is base + 750 + its number. */
-const basePortMax = 65_535 - 750 - hostsMax
+/** The furthest port of a host is base + 850 + its number. */
+const basePortMax = 65_535 - 850 - hostsMax * datacentersMax
 
 /** What `npm start` runs. */
 export function define(command: Command, _terminal: Terminal): void {
@@ -24,11 +26,14 @@ export function define(command: Command, _terminal: Terminal): void {
       'Run a local cluster until Ctrl-C: what npm start runs. Started again, its data is still there. With CARILLON_DEV_TOKEN set, that token is required.'
     )
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster', 1, hostsMax).default(hostsDefault))
+    .addOption(
+      wholeOption('--datacenters <N>', 'datacenters, each with so many hosts and a ring of its own', 1, datacentersMax).default(1)
+    )
     .option('--data <DIR>', 'directory of their data, one host-n each', './data/dev')
     .addOption(
       wholeOption(
         '--base-port <PORT>',
-        'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n',
+        'HTTP of host n is PORT + n, NATS PORT + 350 + n, routes PORT + 550 + n, monitor PORT + 750 + n, gateway PORT + 850 + n',
         1,
         basePortMax
       ).default(basePortDefault)
@@ -39,11 +44,14 @@ export function define(command: Command, _terminal: Terminal): void {
         'start hosts and let them leave as traffic wants it; --hosts is how many there are at first'
       ).argParser(rangeOf)
     )
-    .action(async ({ hosts, data, basePort, autoscale }: Flags) => {
+    .action(async ({ hosts, datacenters, data, basePort, autoscale }: Flags) => {
       const token = devToken(process.env)
       const { runDev } = await import('./dev.ts')
+      if (autoscale !== undefined && datacenters > 1)
+        throw new CommandFailure('--autoscale goes with one datacenter: leave --datacenters out')
       const range = autoscale === undefined ? undefined : { min: autoscale[0], max: autoscale[1] }
-      await runDev({ hosts: Math.max(hosts, range?.min ?? 0), data, basePort, token, autoscale: range }).catch(error => {
+      const first = Math.max(hosts, range?.min ?? 0)
+      await runDev({ hosts: first, datacenters, data, basePort, token, autoscale: range }).catch(error => {
         throw new CommandFailure(`the local cluster could not start: ${error instanceof Error ? error.message : String(error)}`)
       })
     })

@@ -20,6 +20,7 @@ interface Flags {
   readonly runs?: number
   /** From, to. */
   readonly hosts: readonly [number, number]
+  readonly datacenters: number
   readonly minutes: number
   readonly clients: number
   readonly operations?: number
@@ -51,6 +52,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(new Option('--seeds <FROM..TO>', 'many runs, one for each of these seeds').argParser(rangeOf))
     .addOption(wholeOption('--runs <N>', 'many runs, from --seed on', 1, runsMax))
     .addOption(new Option('--hosts <N>', 'hosts at first; 3..7: by the seed').default([5, 5], '5').argParser(hostsOf))
+    .addOption(wholeOption('--datacenters <N>', 'datacenters, each with so many hosts and a ring of its own', 1, 4).default(1))
     .addOption(
       new Option('--minutes <M>', 'of virtual time, for clients and faults; then the cluster is healed and checked')
         .default(5)
@@ -148,7 +150,7 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
 function optionsOf(flags: Flags, seed: number): ScenarioOptions {
   const { minutes, clients, operations, pause, faults, workload } = flags
   return {
-    ...{ seed, hosts: hostsBy(seed, flags), minutes, clients, faults, workloads: workload },
+    ...{ seed, hosts: hostsBy(seed, flags), datacenters: flags.datacenters, minutes, clients, faults, workloads: workload },
     ...(operations === undefined ? {} : { operationsMax: operations }),
     ...(pause === undefined ? {} : { pauseMs: pause })
   }
@@ -166,6 +168,7 @@ function hostsBy(seed: number, { hosts: [from, to] }: Flags): number {
 function replayOf(seed: number, flags: Flags): string {
   const { minutes, clients, operations, pause, faults, workload } = flags
   const words = ['carillon', 'simulate', '--seed', `${seed}`, '--hosts', `${hostsBy(seed, flags)}`, '--minutes', `${minutes}`]
+  if (flags.datacenters > 1) words.push('--datacenters', `${flags.datacenters}`)
   words.push('--clients', `${clients}`)
   if (operations !== undefined) words.push('--operations', `${operations}`)
   if (pause !== undefined) words.push('--pause', `${pause}`)

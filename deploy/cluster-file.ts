@@ -39,6 +39,15 @@ export function unspokenOf(directory: string, uid: number, release: string): str
   return why === undefined ? undefined : `this build cannot run it: ${why}`
 }
 
+/** Why a host must not be started with this datacenter: its data are those of another one's ring. undefined: nothing speaks against it. */
+export function relocationOf(directory: string, uid: number, dc: string): string | undefined {
+  const before = clusterFileIn(directory)
+    .load()
+    ?.members.find(member => member.uid === uid)?.dc
+  if (before === undefined || before === dc) return undefined
+  return `dc is ${dc}, and its data are of datacenter ${before}, whose ring counts on them. Set dc back; or let it leave, and join ${dc} with an empty directory`
+}
+
 /**
  * `cluster.json` in the data directory: who the members were, so that a host that starts again finds them.
  * Written when the membership changes, not with each heartbeat.

@@ -55,6 +55,15 @@ export const hostSettingsSchema = Type.Object(
       default: 7820,
       ...port('Monitoring of the nats-server; on loopback whatever `bind` says. Where there is a token, it asks for that.')
     }),
+    gatewayPort: Type.Integer({
+      key: 'gateway.port',
+      default: 0,
+      minimum: 0,
+      maximum: 65_535,
+      allowed: 'a port from 1 to 65535, or 0 for none',
+      description:
+        'NATS gateway to hosts of other datacenters; their `gateway.join` names it. 0: none, or any that is free where `gateway.join` is set. All hosts of a datacenter have one, or none has.'
+    }),
     natsServer: Type.String({
       key: 'nats.server',
       default: '',
@@ -76,6 +85,20 @@ export const hostSettingsSchema = Type.Object(
       description:
         'Hosts of the cluster to join, by address and route port; one that lives is enough. Empty: this host starts a cluster of its own.'
     }),
+    gatewayJoin: Type.Array(
+      Type.String({
+        pattern: '^[A-Za-z0-9_.-]{1,64}@(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$',
+        allowed: 'DC@HOST:GATEWAYPORT'
+      }),
+      {
+        key: 'gateway.join',
+        default: [],
+        maxItems: 64,
+        allowed: 'a list of at most 64 of DC@HOST:GATEWAYPORT',
+        description:
+          'Hosts of other datacenters of the cluster, by datacenter, address and gateway port. With it and without `join`, this host is the first of its datacenter: it fetches all data, and begins the datacenter’s ring.'
+      }
+    ),
     newcomers: Type.Unsafe<'join' | 'wait'>({
       type: 'string',
       enum: ['join', 'wait'],

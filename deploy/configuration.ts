@@ -71,6 +71,7 @@ export function readConfiguration(from: ConfigurationSources): Configuration {
     if (checked[name] !== '') checked[name] = resolve(from.workingDirectory, checked[name])
   }
   checked.join = Object.freeze([...checked.join])
+  checked.gatewayJoin = Object.freeze([...checked.gatewayJoin])
   checked.busServers = Object.freeze([...checked.busServers])
   return Object.freeze({
     settings: Object.freeze(checked),
@@ -173,14 +174,21 @@ function problemsOf({ values, sources }: Gathered): ConfigurationProblem[] {
       refuse(name, `a whole number from 1 to \`replicas\` (${checked.replicas}), or 0 for a quorum`)
   }
   if (checked.join.some(seed => !isPort(seed.slice(seed.lastIndexOf(':') + 1)))) refuse('join')
+  refuseGateways(checked, refuse)
   refuseSharedPorts(checked, refuse)
   problems.push(...securityProblems(checked, sources))
   return problems
 }
 
+function refuseGateways(checked: HostSettings, refuse: (name: SettingName, why?: string) => void): void {
+  if (checked.gatewayJoin.some(each => !isPort(each.slice(each.lastIndexOf(':') + 1)))) refuse('gatewayJoin')
+  else if (checked.gatewayJoin.some(each => each.startsWith(`${checked.dc}@`)))
+    refuse('gatewayJoin', `hosts of other datacenters than ${checked.dc}, which is this host’s own: name those in join`)
+}
+
 function refuseSharedPorts(checked: HostSettings, refuse: (name: SettingName, why: string) => void): void {
   const taken = new Map<number, SettingName>()
-  for (const name of ['httpPort', 'natsPort', 'routePort', 'monitorPort'] as const) {
+  for (const name of ['httpPort', 'natsPort', 'routePort', 'monitorPort', 'gatewayPort'] as const) {
     const other = taken.get(checked[name])
     if (other !== undefined) refuse(name, `a port of its own: ${settings.find(each => each.name === other)!.key} has this one`)
     else if (checked[name] !== 0) taken.set(checked[name], name)

@@ -12,9 +12,12 @@ import { portProblem, type WantedPort } from './port-check.ts'
 import { isScaleRequest, type ScaleRequest } from './scale/local-actuator.ts'
 
 export interface DevOptions {
+  /** Of each datacenter. */
   readonly hosts: number
+  /** Each has `hosts` hosts, and a ring of its own: `dc1`, `dc2`, … Default 1. */
+  readonly datacenters?: number
   readonly data: string
-  /** Host n has HTTP on base + n, NATS on base + 350 + n, routes on base + 550 + n, the monitor on base + 750 + n. */
+  /** Host n has HTTP on base + n, NATS on base + 350 + n, routes on base + 550 + n, the monitor on base + 750 + n, the gateway on base + 850 + n. */
   readonly basePort: number
   /** Data threads of each host; 0: as many as suit this machine. */
   readonly threads: number
@@ -38,12 +41,16 @@ export interface DevHost {
   readonly natsPort: number
   readonly routePort: number
   readonly monitorPort: number
+  /** 0 where there is one datacenter. */
+  readonly gatewayPort: number
+  readonly dc: string
   readonly data: string
 }
 
 const natsOffset = 350
 const routeOffset = 550
 const monitorOffset = 750
+const gatewayOffset = 850
 const readyMsMax = 60_000
 const readyPollMs = 50
 const askMsMax = 1_000
@@ -52,8 +59,9 @@ const restartsMax = 20
 const restartsPeriodMs = 60_000
 const restartDelayMs = 500
 
-export function devHosts({ hosts, data, basePort }: Pick<DevOptions, 'hosts' | 'data' | 'basePort'>): DevHost[] {
-  return Array.from({ length: hosts }, (_, index) => {
+export function devHosts(options: Pick<DevOptions, 'hosts' | 'data' | 'basePort' | 'datacenters'>): DevHost[] {
+  const { hosts, data, basePort, datacenters = 1 } = options
+  return Array.from({ length: hosts * datacenters }, (_, index) => {
     const n = index + 1
     return {
       name: `host-${n}`,
@@ -61,6 +69,8 @@ export function devHosts({ hosts, data, basePort }: Pick<DevOptions, 'hosts' | '
       natsPort: basePort + natsOffset + n,
       routePort: basePort + routeOffset + n,
       monitorPort: basePort + monitorOffset + n,
+      gatewayPort: datacenters === 1 ? 0 : basePort + gatewayOffset + n,
+      dc: `dc${1 + Math.floor(index / hosts)}`,
       data: resolve(join(data, `host-${n}`))
     }
   })
@@ -83,9 +93,9 @@ export class DevCluster {
     this.#options = options
     const { hosts, autoscale } = options
     this.#places = devHosts({ ...options, hosts: Math.max(hosts, autoscale?.max ?? 0) })
-    const first = this.#places.slice(0, hosts)
+    const first = autoscale === undefined ? this.#places : this.#places.slice(0, hosts)
     // Started again, those that had come are members still.
-    const later = this.#places.slice(hosts).filter(place => isMember(place))
+    const later = this.#places.slice(first.length).filter(place => isMember(place))
     this.#hosts = [...first, ...later]
   }
 
@@ -109,14 +119,15 @@ export class DevCluster {
     if (taken !== undefined) throw new Error(`${taken}: stop what listens there, or choose other ports with --base-port`)
     if (this.#isStopping) return
     for (const host of this.hosts) this.#launch(host)
-    const deadlineMs = systemClock.now() + readyMsMax
+    const waitMs = readyMsMax * (this.#options.datacenters ?? 1)
+    const deadlineMs = systemClock.now() + waitMs
     const names = this.hosts.map(host => host.name)
     for (const host of this.hosts) {
       while (!(await isReady(host, names, this.#processes.get(host.name)?.pid, this.#options.token))) {
         if (this.#isStopping) return
         if (this.#stillborn !== undefined) throw new Error(this.#stillborn)
         if (systemClock.now() > deadlineMs)
-          throw new Error(`${host.name} is not ready after ${readyMsMax / 1000} s: its log is above`)
+          throw new Error(`${host.name} is not ready after ${waitMs / 1000} s: its log is above`)
         await new Promise(resolve => setTimeout(resolve, readyPollMs))
       }
     }
@@ -150,9 +161,10 @@ export class DevCluster {
   #launch(host: DevHost): void {
     const window = restartWindow(restartsMax, restartsPeriodMs)
     const { token, threads, logLevel, autoscale, settings } = this.#options
-    const others = this.hosts.filter(other => other.name !== host.name)
+    const others = this.hosts.filter(other => other.name !== host.name && other.dc === host.dc)
     // The first host begins the cluster; the others join whichever of their peers answers.
-    const isFirst = host === this.#places[0]
+    const isFirst = host === this.#places.find(other => other.dc === host.dc)
+    const beyond = this.hosts.filter(other => other.dc !== host.dc)
     const flags = {
       name: host.name,
       data: host.data,
@@ -166,6 +178,8 @@ export class DevCluster {
       ...(autoscale === undefined
         ? {}
         : { autoscale: 'local', 'autoscale-hosts-min': autoscale.min, 'autoscale-hosts-max': autoscale.max }),
+      ...(beyond.length === 0 ? {} : { dc: host.dc, 'gateway-port': host.gatewayPort }),
+      ...gatewaysOf(host, isFirst, beyond),
       ...settings,
       ...(isFirst || others.length === 0 ? {} : { join: others.map(other => `127.0.0.1:${other.routePort}`).join(',') })
     }
@@ -250,12 +264,19 @@ function freeName(path: string): string {
   return `${path}-${number}`
 }
 
-function portsOf({ name, httpPort, natsPort, routePort, monitorPort }: DevHost): WantedPort[] {
+/** The very first host begins the cluster, and learns of the others when they come. */
+function gatewaysOf({ dc }: DevHost, isFirst: boolean, beyond: readonly DevHost[]): Readonly<Record<string, string>> {
+  if (beyond.length === 0 || (isFirst && beyond.every(other => other.dc > dc))) return {}
+  return { 'gateway-join': beyond.map(other => `${other.dc}@127.0.0.1:${other.gatewayPort}`).join(',') }
+}
+
+function portsOf({ name, httpPort, natsPort, routePort, monitorPort, gatewayPort }: DevHost): WantedPort[] {
   return [
     { port: httpPort, use: `HTTP of ${name}` },
     { port: natsPort, use: `NATS of ${name}` },
     { port: routePort, use: `NATS routes of ${name}` },
-    { port: monitorPort, use: `NATS monitor of ${name}` }
+    { port: monitorPort, use: `NATS monitor of ${name}` },
+    ...(gatewayPort === 0 ? [] : [{ port: gatewayPort, use: `NATS gateway of ${name}` }])
   ]
 }
 
@@ -309,7 +330,9 @@ function tell({ hosts }: DevCluster, { say, data, token }: DevOptions, tookMs: n
   if (first === undefined) return
   say(`Carillon runs: ${hosts.length} hosts, ready after ${(tookMs / 1000).toFixed(1)} s, data in ${resolve(data)}`)
   for (const host of hosts)
-    say(`  ${host.name}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`)
+    say(
+      `  ${host.name}${host.gatewayPort === 0 ? '' : `  ${host.dc}`}  API http://127.0.0.1:${host.httpPort}/docs  NATS nats://127.0.0.1:${host.natsPort}`
+    )
   const credentials = token === '' ? '' : " -H 'Authorization: Bearer '$CARILLON_DEV_TOKEN"
   say(
     `Try:  curl -X PUT localhost:${first.httpPort}/api/v1/store${credentials} -H 'Content-Type: application/json' -d '{"key":"hello","value":"world"}'`

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { findNatsServer } from '../bus/nats-binary.ts'
 import type { NatsBus } from '../bus/nats-bus.ts'
+import type { NatsGateway } from '../bus/nats-gateway.ts'
 import { NatsServer } from '../bus/nats-server.ts'
 import { hostPort } from '../bus/nats-tls.ts'
 import { restartWindow } from '../model/restart-window.ts'
@@ -21,7 +22,7 @@ import { closeIdentity, type HostIdentity, openIdentity } from '../storage/host-
 import { tableDirectory } from '../storage/table.ts'
 import { type HostSettings, readConfiguration } from './configuration.ts'
 import type { SettingName } from './configuration-schema.ts'
-import { clusterFileIn, DepartedError, departureOf, unspokenOf } from './cluster-file.ts'
+import { clusterFileIn, DepartedError, departureOf, relocationOf, unspokenOf } from './cluster-file.ts'
 import { addressOfHost } from './configuration-security.ts'
 import type { FaultMessage } from './fault-injection.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
@@ -97,8 +98,8 @@ export async function runHost(given: HostSettings, log: Log = hostLog(given)): P
     })
     const departure = departureOf(settings.data, identity.uid)
     if (departure !== undefined) throw new DepartedError(departure)
-    const unspoken = unspokenOf(settings.data, identity.uid, version)
-    if (unspoken !== undefined) throw new Error(unspoken)
+    const refusal = relocationOf(settings.data, identity.uid, settings.dc) ?? unspokenOf(settings.data, identity.uid, version)
+    if (refusal !== undefined) throw new Error(refusal)
     const host = new RunningHost(settings, tls, log, lock, identity)
     await host.start()
     return host
@@ -259,11 +260,15 @@ export class RunningHost implements Host {
       monitorPort,
       join: seeds,
       natsServer,
-      token
+      token,
+      dc
     } = this.#settings
     const known = clusterFileIn(data).load()?.members ?? []
     const routes = [
-      ...new Set([...seeds, ...known.filter(member => member.name !== name && member.route !== '').map(member => member.route)])
+      ...new Set([
+        ...seeds,
+        ...known.filter(member => member.name !== name && member.dc === dc && member.route !== '').map(member => member.route)
+      ])
     ]
     const anyPort = (port: number) => (port === 0 ? -1 : port)
     const window = restartWindow(natsRestartsMax, natsRestartsPeriodMs)
@@ -279,6 +284,7 @@ export class RunningHost implements Host {
       ...(this.#tls === undefined ? {} : { tls: this.#tls.files }),
       ...(advertise === '' ? {} : { advertise }),
       ...(routeSecret === undefined ? {} : { routeSecret }),
+      gateway: gatewayOf(this.#settings),
       ...(token === '' ? {} : { application: { user: 'app', password: token } }),
       onLog: natsComplaints(this.#log, this.#metrics, () => systemClock.now()),
       onExit: ({ code, signal, lines }) => {
@@ -377,4 +383,15 @@ export class RunningHost implements Host {
     const own = this.#system?.describe()
     return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
   }
+}
+
+/** undefined: this datacenter is alone, as far as its settings say. */
+function gatewayOf({ dc, gatewayPort, gatewayJoin }: HostSettings): NatsGateway | undefined {
+  if (gatewayPort === 0 && gatewayJoin.length === 0) return undefined
+  const remotes = new Map<string, string[]>()
+  for (const each of gatewayJoin) {
+    const name = each.slice(0, each.indexOf('@'))
+    remotes.set(name, [...(remotes.get(name) ?? []), each.slice(name.length + 1)])
+  }
+  return { dc, port: gatewayPort === 0 ? -1 : gatewayPort, remotes }
 }

@@ -48,7 +48,8 @@ runThread<SystemThreadSettings>(async (settings, seat) => {
       arrived: ''
     },
     birthShape: { partitions: host.partitions, replicas: host.replicas },
-    joins: host.join.length > 0,
+    joins: host.join.length > 0 || host.gatewayJoin.length > 0,
+    foundsDatacenter: host.join.length === 0,
     asksFirst: host.newcomers === 'wait',
     defaults: bucketDefaultsOf(host),
     clusterFile: clusterFileIn(host.data),

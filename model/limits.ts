@@ -20,6 +20,12 @@ export const limits = Object.freeze({
   handoffInFlightMax: 32,
   /** Pace of one handoff. */
   handoffBytesPerSecond: 16 * 1024 * 1024,
+  /** Operations beyond which a coordinator takes nothing in from other datacenters for a while. */
+  adoptsMax: 8_192,
+  /** Keys that one replication agent has on their way to another datacenter at once. */
+  replicationInFlightMax: 64,
+  /** Pace of one replication agent. */
+  replicationBytesPerSecond: 8 * 1024 * 1024,
   replicasMax: 16,
   partitionsMin: 8,
   partitionsMax: 65_536,

@@ -15,6 +15,8 @@ export interface ClientArguments {
   readonly workload: Workload
   /** Hosts to ask; those that come later are not asked. */
   readonly hosts: readonly string[]
+  /** Keys of its own from here on, where it demands to read what others wrote: those of other datacenters it need not. */
+  readonly firstKey?: number
   readonly threads: number
   readonly history: WriteHistory
   readonly check: ReadCheck
@@ -111,7 +113,7 @@ function next(state: ClientState, context: ClientContext): void {
   const index = Math.floor(context.random() * workload.keys)
   const { operationsPerKeySet } = workload
   const set = operationsPerKeySet === 0 ? 0 : Math.floor(state.operations / operationsPerKeySet)
-  state.key = keyOfWorkload(workload.name, set * workload.keys + index)
+  state.key = keyOfWorkload(workload.name, (state.args.firstKey ?? 0) + set * workload.keys + index)
   state.action = chosenAction(workload, context.random())
   if (state.action === 'blind-remove' && !mayBeBlindlyDeleted(index)) state.action = 'remove'
   const last = state.last.get(state.key)

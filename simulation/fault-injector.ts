@@ -88,6 +88,7 @@ export class FaultInjector {
       case 'cut':
         return this.#cut([[fault.from, fault.to]])
       case 'partition':
+      case 'dc-cut':
         return this.#cut(linksBetween(fault.groups, fault.isOneWay))
       case 'kill':
       case 'power':
@@ -268,7 +269,7 @@ export class FaultInjector {
   }
 
   #newcomer(): Machine {
-    const machine = this.#cluster.add(true)
+    const machine = this.#cluster.add({ asksFirst: true })
     this.#cluster.start(machine.name)
     return machine
   }

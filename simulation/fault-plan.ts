@@ -8,6 +8,7 @@ export const faultKinds = Object.freeze([
   'reordering',
   'cut',
   'partition',
+  'dc-cut',
   'kill',
   'power',
   'thread',
@@ -40,6 +41,8 @@ export type PlannedFault = { readonly atMs: number; readonly lastsMs: number } &
   | { readonly kind: 'cut'; readonly from: string; readonly to: string }
   /** Nothing passes from one group to another. `isOneWay`: from the first to the others only. */
   | { readonly kind: 'partition'; readonly groups: readonly (readonly string[])[]; readonly isOneWay: boolean }
+  /** Nothing passes between datacenters; within each all is well. */
+  | { readonly kind: 'dc-cut'; readonly groups: readonly (readonly string[])[]; readonly isOneWay: boolean }
   /** The process dies; the power fails, and what was not flushed is lost. It starts again when the fault is over. */
   | { readonly kind: 'kill' | 'power'; readonly host: string }
   /** The machine dies, and comes back under its name and address with an empty disk, as another host. */
@@ -77,6 +80,8 @@ export type PlannedFault = { readonly atMs: number; readonly lastsMs: number } &
 
 export interface PlanBounds {
   readonly hosts: readonly string[]
+  /** The hosts of each datacenter; left out: there is one. */
+  readonly datacenters?: readonly (readonly string[])[]
   readonly threads: number
   readonly fromMs: number
   readonly untilMs: number
@@ -90,6 +95,7 @@ const perMinute: Readonly<Record<FaultKind, number>> = Object.freeze({
   reordering: 2,
   cut: 3,
   partition: 3,
+  'dc-cut': 2,
   kill: 4,
   power: 3,
   thread: 3,
@@ -130,6 +136,7 @@ export function drawFaults(kinds: readonly FaultKind[], bounds: PlanBounds, rand
     const dice = random.fork(kind)
     const usual = perMinute[kind] * minutes
     let count = Math.floor(usual * 2 * dice.next()) + (usual > 0 && dice.next() < 0.5 ? 1 : 0)
+    if (kind === 'dc-cut' && (bounds.datacenters?.length ?? 1) < 2) count = 0
     if (kind === 'join') count = dice.below(joinsMax + 1)
     if (kind === 'leave') count = dice.below(leavesMax + 1)
     if (kind === 'replace') count = dice.below(replacementsMax + 1)
@@ -163,6 +170,8 @@ function drawFault(kind: FaultKind, bounds: PlanBounds, dice: Random): PlannedFa
       const groups = [order.slice(0, size), order.slice(size)].map(group => group.map(({ name }) => name))
       return { kind, ...times, groups, isOneWay: dice.next() < 0.25 }
     }
+    case 'dc-cut':
+      return { kind, ...longer(times, untilMs, dice), groups: bounds.datacenters ?? [], isOneWay: dice.next() < 0.2 }
     case 'skew':
       return { kind, ...times, host, offsetMs: Math.round((2 * dice.next() - 1) * hourMs) }
     case 'thread':

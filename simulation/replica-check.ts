@@ -14,11 +14,11 @@ export interface Disagreement {
 
 /**
  * Compare what the owners of each key hold, straight from their disks.
- * @param view the ring that says who they are
+ * @param views the rings that say who they are: one of each datacenter
  * @param n replicas of a key
  * @returns the keys on which owners differ
  */
-export function disagreements(cluster: SimulatedCluster, view: RingView, n: number): Disagreement[] {
+export function disagreements(cluster: SimulatedCluster, views: readonly RingView[], n: number): Disagreement[] {
   const keys = new Map<Key, number>()
   for (const { disk } of cluster.machines) {
     for (const partition of disk.partitions()) {
@@ -27,11 +27,11 @@ export function disagreements(cluster: SimulatedCluster, view: RingView, n: numb
   }
   const found: Disagreement[] = []
   for (const [key, partition] of keys) {
-    if (partitionOf(positionOf(key), view.partitions) !== partition) {
+    if (partitionOf(positionOf(key), views[0]!.partitions) !== partition) {
       found.push({ key, text: `${keyText(key)} lies in partition ${partition}, where it does not belong` })
       continue
     }
-    const owners = preferenceOf(view.owners, partition, n).map(index => view.hosts[index]!.name)
+    const owners = views.flatMap(view => preferenceOf(view.owners, partition, n).map(index => view.hosts[index]!.name))
     const gone = owners.find(name => cluster.machines.every(machine => machine.name !== name))
     if (gone !== undefined) {
       found.push({ key, text: `${gone} is an owner of ${keyText(key)}, and there is no such machine` })

@@ -1,4 +1,3 @@
-import type { RingView } from '../actors/ring/ring-view.ts'
 import type { WorkMessage } from '../actors/work/work-protocol.ts'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import type { Key } from '../model/key.ts'
@@ -7,6 +6,7 @@ import { client, elementsOf } from './client.ts'
 import { FaultInjector } from './fault-injector.ts'
 import { finalReader } from './final-reader.ts'
 import { checkHints, hintsOnDisk } from './hint-check.ts'
+import { checkOwed, owedOnDisk } from './owed-check.ts'
 import { ReadCheck } from './read-check.ts'
 import { type Disagreement, disagreements } from './replica-check.ts'
 import { checkRings } from './ring-check.ts'
@@ -49,6 +49,8 @@ const silenceMs = 10_000
 const lateMs = 25_000
 const readersMsMax = 30_000
 const crashesShown = 3
+/** Keys of a datacenter's own, for clients that demand to read what was acknowledged there. */
+const strictKeys = 100_000
 
 /** Run a scenario from the cluster's birth to the checks at its end. */
 export function runScenario(scenario: Scenario, observer: RunObserver = {}): Outcome {
@@ -68,12 +70,13 @@ class Run {
 
   constructor(scenario: Scenario, observer: RunObserver) {
     this.#scenario = scenario
-    const { seed, hosts, threads, partitions, weather, encodes } = scenario
+    const { seed, hosts, datacenters = 1, threads, partitions, weather, encodes } = scenario
     this.#check = new ReadCheck(this.#history, () => this.#cluster.clock.now())
     this.#storeCheck = new StoreCheck(this.#check)
     this.#cluster = new SimulatedCluster({
       seed,
       hosts,
+      datacenters,
       threads,
       partitions,
       weather,
@@ -98,6 +101,9 @@ class Run {
     const healedMs = this.#awaitAgreement(untilMs)
     if (Number.isFinite(healedMs)) this.#awaitSilence()
     for (const text of checkHints(cluster, this.#names(), Number.isFinite(healedMs))) {
+      this.#check.report('I13', undefined, text)
+    }
+    for (const text of checkOwed(cluster, this.#names(), Number.isFinite(healedMs))) {
       this.#check.report('I13', undefined, text)
     }
     this.#readAll()
@@ -125,13 +131,15 @@ class Run {
   }
 
   #startClients(): void {
-    const { clients, hosts, threads, untilMs, pauseMs, operationsMax } = this.#scenario
-    const names = this.#cluster.machines.slice(0, hosts).map(machine => machine.name)
+    const { clients, hosts, datacenters = 1, threads, untilMs, pauseMs, operationsMax } = this.#scenario
+    const names = this.#cluster.machines.slice(0, hosts * datacenters).map(machine => machine.name)
     for (const [index, workload] of clients.entries()) {
+      const home = index % datacenters
       const args = {
         name: `c${index + 1}`,
         workload: workloads[workload],
-        hosts: names,
+        hosts: names.slice(home * hosts, (home + 1) * hosts),
+        firstKey: workloads[workload].isStrict ? home * strictKeys : 0,
         threads,
         history: this.#history,
         check: this.#check,
@@ -172,10 +180,11 @@ class Run {
     let rings: string[] = []
     let differing: Disagreement[] = []
     const isQuiet = (): boolean => {
-      rings = checkRings(this.#views, this.#names())
-      const view = this.#view()
-      differing = view === undefined ? [] : disagreements(cluster, view, view.replicas)
-      return rings.length === 0 && differing.length === 0 && this.#names().every(name => hintsOnDisk(cluster, name) === 0)
+      rings = this.#datacenters().flatMap(names => checkRings(this.#views, names))
+      const views = this.#datacenters().flatMap(([name = '']) => this.#views.get(name) ?? [])
+      differing = views.length === 0 ? [] : disagreements(cluster, views, views[0]!.replicas)
+      const isNothingKept = (name: string): boolean => hintsOnDisk(cluster, name) === 0 && owedOnDisk(cluster, name) === 0
+      return rings.length === 0 && differing.length === 0 && this.#names().every(isNothingKept)
     }
     if (cluster.simulation.runUntil(isQuiet, this.#scenario.healMsMax, lookMs)) return cluster.clock.now() - healedAtMs
     for (const text of rings) this.#check.report('I16', undefined, text)
@@ -194,8 +203,11 @@ class Run {
       this.#check.report('I15', undefined, `${writes} records were written in ${silenceMs} ms with nothing to repair`)
   }
 
-  #view(): RingView | undefined {
-    return this.#views.get(this.#names()[0] ?? '')
+  /** The hosts of each. */
+  #datacenters(): string[][] {
+    const names = new Map<string, string[]>()
+    for (const { dc, name } of this.#cluster.present) names.set(dc, [...(names.get(dc) ?? []), name])
+    return [...names.values()]
   }
 
   /** Every key at R = N. */

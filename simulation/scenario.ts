@@ -6,7 +6,10 @@ import { type WorkloadName, workloadNames } from './workload.ts'
 /** All that a run depends on. Plain data: printed, kept, replayed, and made smaller. */
 export interface Scenario {
   readonly seed: number
+  /** Of each datacenter. */
   readonly hosts: number
+  /** Left out: one. */
+  readonly datacenters?: number
   readonly threads: number
   readonly partitions: number
   /** What each client does. */
@@ -31,6 +34,8 @@ export interface ScenarioOptions {
   readonly seed: number
   /** Default 5. */
   readonly hosts?: number
+  /** Each has so many hosts, and a ring of its own; default 1. */
+  readonly datacenters?: number
   /** Of virtual time, for clients and faults; default 5. */
   readonly minutes?: number
   readonly faults: readonly FaultKind[]
@@ -45,6 +50,8 @@ export interface ScenarioOptions {
 
 /** The cluster has so long to form. */
 const formMs = 8_000
+/** Where each datacenter after the first copies one before it. */
+const datacentersFormMs = 20_000
 const pauseMsDefault = 60
 /** One run in so many encodes its messages. */
 const encodingShare = 4
@@ -52,17 +59,19 @@ const healMsMaxDefault = 120_000
 
 /** A run's circumstances, drawn from its seed. */
 export function drawScenario(options: ScenarioOptions): Scenario {
-  const { seed, hosts = 5, minutes = 5, workloads = workloadNames, clients = 6 } = options
+  const { seed, hosts = 5, datacenters = 1, minutes = 5, workloads = workloadNames, clients = 6 } = options
   const dice = new SeededRandom(seed).fork('scenario')
   const threads = 1 + dice.below(2)
   const partitions = 8 << dice.below(2)
-  const fromMs = formMs
+  const fromMs = datacenters === 1 ? formMs : datacentersFormMs
   const untilMs = fromMs + minutes * 60_000
   const first = dice.below(workloads.length)
-  const names = Array.from({ length: hosts }, (_, index) => `h${index + 1}`)
+  const names = Array.from({ length: hosts * datacenters }, (_, index) => `h${index + 1}`)
+  const groups = Array.from({ length: datacenters }, (_, index) => names.slice(index * hosts, (index + 1) * hosts))
   return {
     seed,
     hosts,
+    ...(datacenters === 1 ? {} : { datacenters }),
     threads,
     partitions,
     clients: Array.from({ length: clients }, (_, index) => workloads[(first + index) % workloads.length]!),
@@ -72,7 +81,7 @@ export function drawScenario(options: ScenarioOptions): Scenario {
     untilMs,
     weather: drawWeather(options.faults, dice),
     encodes: seed % encodingShare === 0,
-    faults: drawFaults(options.faults, { hosts: names, threads, fromMs, untilMs }, dice.fork('faults')),
+    faults: drawFaults(options.faults, { hosts: names, datacenters: groups, threads, fromMs, untilMs }, dice.fork('faults')),
     healMsMax: healMsMaxDefault
   }
 }

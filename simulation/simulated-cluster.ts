@@ -25,7 +25,10 @@ import { Simulation } from './simulation.ts'
 
 export interface SimulationOptions {
   readonly seed: number
+  /** Of each datacenter. */
   readonly hosts: number
+  /** Default 1. */
+  readonly datacenters?: number
   readonly threads?: number
   readonly partitions?: number
   readonly weather?: Partial<LinkWeather>
@@ -57,6 +60,9 @@ export interface StoreWrite {
 /** What of a host outlives its process. */
 export interface Machine {
   readonly name: string
+  readonly dc: string
+  /** The first of its datacenter: it begins the ring there. */
+  readonly founds: boolean
   /** Another one for each empty disk that the machine was given. */
   uid: number
   readonly disk: VirtualDisk
@@ -89,7 +95,8 @@ export class SimulatedCluster {
     this.#options = options
     const { seed, weather = {}, encode = true } = options
     this.simulation = new Simulation({ seed, codec: codecRegistry(wireCodecs), encode, weather })
-    for (let index = 0; index < options.hosts; index++) this.add()
+    for (let index = 0; index < options.hosts * (options.datacenters ?? 1); index++)
+      this.add({ dc: `dc${1 + Math.floor(index / options.hosts)}` })
   }
 
   get clock(): VirtualClock {
@@ -118,10 +125,12 @@ export class SimulatedCluster {
   }
 
   /** One more machine, empty and not running. Its host joins the others when it is started. */
-  add(asksFirst = false): Machine {
+  add({ asksFirst = false, dc = 'dc1' }: { readonly asksFirst?: boolean; readonly dc?: string } = {}): Machine {
     const index = this.machines.length
     const machine: Machine = {
       name: `h${index + 1}`,
+      dc,
+      founds: this.machines.every(other => other.dc !== dc),
       uid: (this.#options.uidFirst ?? uidFirstDefault) + index,
       disk: new VirtualDisk(),
       saved: undefined,
@@ -222,7 +231,7 @@ export class SimulatedCluster {
         incarnation: 1,
         state: 'up',
         standing: 'up',
-        dc: 'dc1',
+        dc: machine.dc,
         zone: 'z1',
         weight: 1,
         heartbeat: 0,
@@ -239,6 +248,7 @@ export class SimulatedCluster {
       joins: machine.name !== 'h1' || machine.uid > uidAfterWipe,
       // Once it is a member it does not ask that of others.
       ...(machine.asksFirst && machine.saved === undefined && machine.uid < uidAfterWipe ? { asksFirst: true } : {}),
+      foundsDatacenter: machine.founds,
       defaults: this.#defaults(),
       clusterFile: {
         load: () => machine.saved,

@@ -6,6 +6,7 @@ import type { ConsistencyLevel } from '../../model/quorum.ts'
 import type { Durability } from '../../storage/store.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { HintFigures } from '../vnode/hint-ledger.ts'
+import type { AdoptMessage, AdoptReply } from '../replication/adopt-protocol.ts'
 import type { RingView } from '../ring/ring-view.ts'
 import type { StoredList } from '../vnode/ack-protocol.ts'
 import type { PeekReply } from '../vnode/peek-protocol.ts'
@@ -166,6 +167,8 @@ export interface HintsListed {
   readonly kind: 'hints-listed'
   /** `target`: the uid of the host that is to have them. */
   readonly hints: readonly { readonly partition: number; readonly target: number; readonly pending: number }[]
+  /** Keys of which other datacenters still lack the latest write, and are to get it from here. */
+  readonly owed?: number | undefined
   /** Since the thread started: created = delivered + superseded + pending. */
   readonly figures: HintFigures
 }
@@ -177,6 +180,10 @@ export type CoordinatorMessage =
   | RecallRequest
   | StoredList
   | VnodeReply
+  | AdoptMessage
+  | AdoptReply
+  /** From another datacenter, for a read of all of them. */
+  | GetReply
   /** Which hints lie on this thread? Answered by `hints-listed`. */
   | { readonly kind: 'list-hints'; readonly replyTo: Ref<HintsListed> }
   | { readonly kind: 'ring'; readonly view: RingView }

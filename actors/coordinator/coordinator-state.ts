@@ -4,7 +4,8 @@ import type { ActorSpec, Context } from '../../runtime/actor.ts'
 import type { IdTable } from '../../runtime/id-table.ts'
 import type { Counter, Histogram } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
-import type { Acknowledgement, CoordinatorMessage, Receipt, Strength } from './coordinator-protocol.ts'
+import type { Shipments } from '../replication/shipments.ts'
+import type { Acknowledgement, CoordinatorMessage, GetReply, Receipt, Strength } from './coordinator-protocol.ts'
 import type { DirectPuts } from './direct-put.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { HotReads } from './hot-reads.ts'
@@ -36,6 +37,8 @@ export interface CoordinatorState {
   readonly wheel: DeadlineWheel
   readonly recent: RecentWrites
   readonly directPuts: DirectPuts
+  /** On their way to other datacenters. */
+  readonly shipments: Shipments
   /** How long reads take: when a further replica is asked. */
   readonly replyTimes: ReplyTimes
   readonly hotReads: HotReads
@@ -70,6 +73,8 @@ export interface Operation {
   replied(slot: number, reply: VnodeReply, state: CoordinatorState, context: CoordinatorContext): void
   /** The replica in that slot has stored it and told the client so, `agoMs` ago. */
   told?(slot: number, agoMs: number, state: CoordinatorState, context: CoordinatorContext): void
+  /** A coordinator of another datacenter answers. */
+  heard?(slot: number, reply: GetReply, state: CoordinatorState, context: CoordinatorContext): void
   /** The replica in that slot was not reached, or did not take the message. */
   missed(slot: number, reason: UndeliveredReason | 'unreachable', state: CoordinatorState, context: CoordinatorContext): void
   /** A good while has passed without an end: ask others. */

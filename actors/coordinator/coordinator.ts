@@ -8,6 +8,10 @@ import { type CoordinatorContext, type CoordinatorState, slotsMax } from './coor
 import { DirectPuts } from './direct-put.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { RecentWrites } from './recent-writes.ts'
+import { adopt } from '../replication/adopt-operation.ts'
+import { owedLedgerOf } from '../replication/owed-ledger.ts'
+import { listOwed } from '../replication/owed-list.ts'
+import { Shipments } from '../replication/shipments.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
 import { hintLedgerOf } from '../vnode/hint-ledger.ts'
 import { HotReads } from './hot-reads.ts'
@@ -63,6 +67,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
       wheel: new DeadlineWheel(wheelSlotMs, limits.requestTimeoutMsMax),
       recent: new RecentWrites(recentWritesMax),
       directPuts: new DirectPuts(),
+      shipments: new Shipments(metrics, slotsMax),
       replyTimes: new ReplyTimes(context.resources.settings.hedgeMs),
       hotReads: new HotReads(context.resources.settings.hedgeMs),
       compression: new ValueCompression(metrics),
@@ -127,10 +132,23 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         return
       case 'renew':
         tellOfHints(context)
+        state.shipments.expire(context)
         if (state.settling === undefined) tellSettled(state, context)
         return subscribe(state, context)
       case 'list-hints':
         return listHints(message, context)
+      case 'adopt':
+        return adopt(state, message, context)
+      case 'adopted':
+      case 'not-adopted':
+        return state.shipments.replied(context.correlation, message, context)
+      case 'list-owed':
+        return listOwed(message.replyTo, context)
+      case 'got':
+      case 'refused': {
+        const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
+        return operation?.heard?.(context.correlation % slotsMax, message, state, context)
+      }
       default: {
         const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
         operation?.replied(context.correlation % slotsMax, message, state, context)
@@ -139,11 +157,13 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
   },
 
   undelivered(state, reason, context) {
+    if (state.shipments.undelivered(context.correlation, `it was not reached (${reason})`)) return
     const operation = state.operations.get(Math.floor(context.correlation / slotsMax))
     operation?.missed(context.correlation % slotsMax, reason, state, context)
   },
 
   unreachable(state, thread, context) {
+    state.shipments.unreachable(thread)
     for (const operation of [...state.operations.values()]) {
       for (const slot of operation.waitsFor(thread)) operation.missed(slot, 'unreachable', state, context)
     }
@@ -177,6 +197,7 @@ function tick(state: CoordinatorState, context: CoordinatorContext): void {
     else operation.expired(state, context)
   }
   watchHotReads(state, now, context)
+  state.shipments.expire(context)
   settle(state, context)
   if (state.operations.size >= measuredFrom || state.admission.isMeasuring) state.admission.measure(now, context)
   state.isTicking = state.operations.size > 0 || state.admission.isMeasuring
@@ -197,6 +218,7 @@ function takeRing(state: CoordinatorState, view: RingView, context: CoordinatorC
   const before = state.ring?.view
   state.ring = new RingIndex(view, context.host)
   const self = view.hosts.find(host => host.name === context.host)
+  state.shipments.takeRing(view)
   state.threads = self?.threads ?? 1
   // Before there are vnodes: a host that joins, or has lost its disk, answers no reads until it has its data.
   // And one that gives up its place, or was removed, none any more: what is written by the next ring does not reach it.
@@ -256,7 +278,9 @@ function tellOfHints(context: CoordinatorContext): void {
 
 function listHints(message: Extract<CoordinatorMessage, { kind: 'list-hints' }>, context: CoordinatorContext): void {
   const ledger = hintLedgerOf(context.resources.store, context.resources.dots)
-  context.send(message.replyTo, { kind: 'hints-listed', hints: [...ledger.pending()], figures: ledger.figures })
+  const owed = owedLedgerOf(context.resources.store).figures.pending
+  const hints = [...ledger.pending()]
+  context.send(message.replyTo, { kind: 'hints-listed', hints, ...(owed === 0 ? {} : { owed }), figures: ledger.figures })
 }
 
 /** Replies of a host that is down will not come. */

@@ -36,6 +36,9 @@ export function servePeek(state: CoordinatorState, request: PeekRequest, context
   // A get counts once, whoever is asked.
   const excess = isDigest ? undefined : state.admission.excess(request, properties.rate, state, context)
   if (excess !== undefined) return refuse(replyTo, excess, state, context)
+  // More than one ring has to be asked.
+  if (request.options.level === 'each_quorum' && state.shipments.others.length > 0)
+    return refuse(replyTo, anotherRing, state, context)
   const needs = needsOf(request.options, route, 'read')
   if ('code' in needs) return refuse(replyTo, needs, state, context)
   const { needed } = needs

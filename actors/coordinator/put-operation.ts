@@ -1,10 +1,9 @@
 import type { Ref, UndeliveredReason } from '../../bus/bus.ts'
 import { type CausalContext, emptyContext } from '../../model/causal-context.ts'
 import { type Fault, fault } from '../../model/fault.ts'
-import type { Key } from '../../model/key.ts'
 import { Quorum, strength, type Verdict } from '../../model/quorum.ts'
 import { plainType } from '../../model/value-coding.ts'
-import type { Durability } from '../../storage/store.ts'
+import { shipTo, withElsewhere } from '../replication/elsewhere.ts'
 import type { Accepted, PutReply, Written } from './coordinator-protocol.ts'
 import {
   budgetOf,
@@ -20,7 +19,7 @@ import {
   slotsMax,
   timeoutFault
 } from './coordinator-state.ts'
-import type { DirectPut } from './direct-put.ts'
+import type { PutPlan } from './put-plan.ts'
 import {
   freeFallback,
   hasStandIn,
@@ -31,38 +30,8 @@ import {
   type StandIn,
   targetOf
 } from './put-stand-ins.ts'
-import type { Replica, ReplicaSet } from '../ring/ring-index.ts'
-import type { Resolver, VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
-
-export interface PutPlan {
-  readonly id: number
-  readonly key: Key
-  /** As it is stored, as is the content type: see model/value-coding. */
-  readonly value: Uint8Array
-  readonly contentType: string
-  readonly tombstone: boolean
-  readonly context: CausalContext | undefined
-  readonly create: boolean
-  readonly expiresMs: number
-  readonly set: ReplicaSet
-  readonly needed: number
-  /** Of the owners to be, while hosts join. */
-  readonly futureNeeded: number
-  readonly primariesNeeded: number
-  readonly durableNeeded: number
-  readonly durability: Durability
-  readonly resolver: Resolver
-  /** R of reads that follow: for what the reply promises. */
-  readonly readsNeeded: number
-  /** Whether fallbacks count towards W. */
-  readonly isSloppy: boolean
-  readonly wantsReceipt: boolean
-  /** Where the client counts by itself. */
-  readonly direct: DirectPut | undefined
-  readonly deadlineMs: number
-  readonly startedMs: number
-  readonly replyTo: Ref<PutReply>
-}
+import type { Replica } from '../ring/ring-index.ts'
+import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
 type SlotState = 'idle' | 'asked' | 'stored' | 'failed'
 
@@ -132,6 +101,7 @@ export class PutOperation implements Operation {
         create: plan.create,
         modifiedMs: context.wallMs(),
         expiresMs: plan.expiresMs,
+        owes: plan.elsewhere?.tags,
         resolver: plan.resolver,
         durability: plan.durability,
         standIn: replica.isFallback ? targetOf(plan.set, this.#standIns, slot) : undefined,
@@ -146,7 +116,8 @@ export class PutOperation implements Operation {
     switch (reply.kind) {
       case 'minted':
         this.#context = reply.context
-        return this.#replicate(reply.siblings, context)
+        this.#replicate(reply.siblings, context)
+        return this.#ship(reply.siblings, slot, state, context)
       case 'stored':
         this.#slots[slot] = 'stored'
         this.#acknowledge(slot, reply.durability === 'flushed')
@@ -197,7 +168,11 @@ export class PutOperation implements Operation {
   expired(state: CoordinatorState, context: CoordinatorContext): void {
     this.#remember(context)
     if (!this.#isAnswered) {
-      const why = timeoutFault(this.#what(), this.#plan.needed, this.#stored(), 'indeterminate')
+      const late = this.#present.verdict === 'met' ? this.#plan.elsewhere?.each?.late : undefined
+      const why: Fault =
+        late === undefined
+          ? timeoutFault(this.#what(), this.#plan.needed, this.#stored(), 'indeterminate')
+          : { ...late, outcome: 'indeterminate' }
       this.#refuse(why, state, context)
     }
     end(this, state)
@@ -304,8 +279,9 @@ export class PutOperation implements Operation {
   #verdict(): Verdict {
     const present = this.#present.verdict
     const future = this.#future?.verdict ?? 'met'
-    if (present === 'unmet' || future === 'unmet') return 'unmet'
-    return present === 'met' && future === 'met' ? 'met' : 'waiting'
+    const each = this.#plan.elsewhere?.each?.verdict ?? 'met'
+    if (present === 'unmet' || future === 'unmet' || each === 'unmet') return 'unmet'
+    return present === 'met' && future === 'met' && each === 'met' ? 'met' : 'waiting'
   }
 
   #replicate(siblings: Uint8Array, context: CoordinatorContext): void {
@@ -325,6 +301,14 @@ export class PutOperation implements Operation {
     context.send(replica.vnode, message, budgetOf(this, context))
   }
 
+  #ship(siblings: Uint8Array, slot: number, state: CoordinatorState, context: CoordinatorContext): void {
+    const { elsewhere, key, deadlineMs } = this.#plan
+    const minter = this.#replicaAt(slot)
+    if (elsewhere === undefined || minter === undefined) return
+    const watcher = elsewhere.each?.watched(() => this.#proceed(state, context))
+    shipTo(elsewhere, { key, siblings, deadlineMs }, minter.host, watcher, state, context)
+  }
+
   #proceed(state: CoordinatorState, context: CoordinatorContext, agoMs = 0): void {
     if (!this.#isAnswered && this.#verdict() !== 'waiting') this.#conclude(state, context, agoMs)
     if (this.#isAnswered && !this.#slots.includes('asked')) end(this, state)
@@ -336,6 +320,8 @@ export class PutOperation implements Operation {
     if (this.#verdict() === 'unmet') {
       const minted = this.#context !== undefined
       const outcome = minted ? 'indeterminate' : 'refused'
+      const missing = this.#plan.elsewhere?.each?.missing
+      if (missing !== undefined) return this.#refuse({ ...missing, outcome }, state, context)
       const { code } = this.#lastFault ?? {}
       // A disk that does not take it is what an operator has to know; else hosts are missing.
       const why: Fault =
@@ -356,7 +342,9 @@ export class PutOperation implements Operation {
       strength: grade,
       answered: this.#stored(),
       epoch,
-      receipt: plan.wantsReceipt ? receiptOf(grade, plan.needed, this.#storedAt(), context, epoch) : undefined
+      receipt: plan.wantsReceipt
+        ? withElsewhere(receiptOf(grade, plan.needed, this.#storedAt(), context, epoch), plan.elsewhere)
+        : undefined
     }
     if (plan.direct?.ended(reply) !== false) context.send<PutReply>(plan.replyTo, reply)
     state.figures.put.record(Math.max(0, context.now() - agoMs - plan.startedMs) / 1000)

@@ -9,6 +9,8 @@ import type { DeleteRequest, GetRequest, PutRequest, StoreRequest } from './coor
 import { begin, type CoordinatorContext, type CoordinatorState, receiptOf, refuse } from './coordinator-state.ts'
 import type { GetConsumer } from './get-operation.ts'
 import { DirectPut, isDirect } from './direct-put.ts'
+import { readEach } from '../replication/each-read.ts'
+import { elsewhereOf, missingDatacenter } from '../replication/elsewhere.ts'
 import { PutOperation } from './put-operation.ts'
 import { deadlineOf, fallbackAtOf, neededOf, needsOf } from './request-needs.ts'
 import { type Route, routeOf } from './request-route.ts'
@@ -32,9 +34,10 @@ export function serve(state: CoordinatorState, request: StoreRequest, context: C
 }
 
 function get(state: CoordinatorState, request: GetRequest, route: Route, context: CoordinatorContext): void {
-  if (shareRead(state, request, route, context)) return
   const nowMs = context.now()
   const deadlineMs = deadlineOf(context)
+  if (request.options.level === 'each_quorum' && readEach(state, request, route, termsOf(nowMs, deadlineMs), context)) return
+  if (shareRead(state, request, route, context)) return
   const consumer = new ClientRead(request, route, nowMs)
   startRead(state, request, route, termsOf(nowMs, deadlineMs), consumer, context)
 }
@@ -54,6 +57,8 @@ function put(
   const { options } = request
   const quorum = needsOf(options, route, 'write')
   if ('code' in quorum) return refuse(request.replyTo, quorum, state, context)
+  const missing = missingDatacenter(state, options)
+  if (missing !== undefined) return refuse(request.replyTo, { ...missing, outcome: 'refused' }, state, context)
   const ttlSeconds = request.kind === 'put' && request.ttlSeconds > 0 ? request.ttlSeconds : properties.ttl
   const r = properties.r === 0 ? quorumOf(set.present) : properties.r
   const deadlineMs = deadlineOf(context)
@@ -81,6 +86,7 @@ function put(
     direct: isDirect(request, set, quorum.needed, deadlineMs - startedMs)
       ? directPut(state, request, route, quorum.needed, r)
       : undefined,
+    elsewhere: elsewhereOf(state, route.partition, options),
     deadlineMs,
     startedMs,
     replyTo: request.replyTo

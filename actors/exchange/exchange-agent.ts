@@ -6,7 +6,7 @@ import { type ExchangeReply, exchangeResponderName } from './exchange-protocol.t
 import { ExchangeRun } from './exchange-run.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
-import { isReachable, type RingView } from '../ring/ring-view.ts'
+import { hostsOfAll, isReachable, type RingView } from '../ring/ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
 import { endLease, renewLease } from '../work/work-lease.ts'
@@ -100,7 +100,7 @@ function begin(state: AgentState, table: BucketTable, context: AgentContext): vo
   const { view } = state
   if (view === undefined || state.run !== undefined) return
   const self = view.hosts.find(host => host.name === context.host)
-  const peer = view.hosts.find(host => host.name === state.args.subject)
+  const peer = hostsOfAll(view).find(host => host.name === state.args.subject)
   if (self === undefined || peer === undefined || !isReachable(peer))
     return endLease(state.args, figuresOf(state), false, context)
   const address = addressOf(threadAddressOf(peer.name, 'system'), exchangeResponderName)

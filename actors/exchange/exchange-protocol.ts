@@ -33,6 +33,8 @@ export type ExchangeMessage =
       readonly arrival?: string | undefined
       readonly classes: number
       readonly host: string
+      /** To a host of another datacenter, whose ring is another: the partitions that are meant, as little-endian 32-bit numbers. */
+      readonly partitions?: Uint8Array | undefined
       /** `RootList.digest` of all shared trees. */
       readonly digest: number
       readonly replyTo: Ref<ExchangeReply>

@@ -9,11 +9,11 @@ import type { Counter } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { ExchangeMessage, ExchangeReply, NodesAsk } from './exchange-protocol.ts'
 import { mergeAsks, mergedOf, recordsOf } from './exchange-records.ts'
-import { gainedShares, rootAsks, rootsOf, sharesOf } from './exchange-shares.ts'
+import { gainedShares, rootAsks, rootsOf, sharesAcross, sharesOf } from './exchange-shares.ts'
 import { classesHash, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
-import type { HostView, RingView } from '../ring/ring-view.ts'
+import { type HostView, hostsOfAll, type RingView } from '../ring/ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 import { deskCorrelations, type DeskTimeout, type VnodeAsk, VnodeDesk } from '../vnode/vnode-desk.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -123,13 +123,14 @@ function compareRoots(
   state: ResponderState,
   view: RingView,
   self: HostView,
-  { epoch, arrival, classes: theirs, host, digest }: Asked<'compare-roots'>,
+  { epoch, arrival, classes: theirs, host, digest, partitions }: Asked<'compare-roots'>,
   reply: Reply,
   context: ResponderContext
 ): void {
   const classes = keyClassesOf(state.table, view.replicas)
-  const peer = view.hosts.find(candidate => candidate.name === host)
-  if (peer === undefined || view.epoch !== epoch || classesHash(classes) !== theirs) {
+  const peer = hostsOfAll(view).find(candidate => candidate.name === host)
+  const isOfOurRing = partitions !== undefined || view.epoch === epoch
+  if (peer === undefined || !isOfOurRing || classesHash(classes) !== theirs) {
     const detail = `${host} asks by another ring (${epoch}, here ${view.epoch}) or other buckets: again when news has spread`
     return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
   }
@@ -137,7 +138,12 @@ function compareRoots(
     const detail = `${host} takes partitions over for another ring (${arrival}): again when news has spread`
     return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
   }
-  const shares = arrival === undefined ? sharesOf(view, classes, self, peer) : gainedShares(view, classes, peer, self)
+  const shares =
+    partitions !== undefined
+      ? sharesAcross(view, classes, self, decodeWords(partitions))
+      : arrival === undefined
+        ? sharesOf(view, classes, self, peer)
+        : gainedShares(view, classes, peer, self)
   state.desk.ask(rootAsks(self, shares, classes), { inFlightMax: asksAtOnce, timeoutMs: rootsMs }, context, replies => {
     const roots = rootsOf(shares, replies, classes)
     if (digestOfRoots(roots) === digest) reply({ kind: 'roots-same' })

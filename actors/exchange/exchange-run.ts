@@ -1,14 +1,15 @@
 import { levelOf, parentOf } from '../../model/merkle-tree.ts'
 import { decodeRoots, digestOfRoots, type RootEntry } from '../../model/root-list.ts'
-import { differingChildren, differingKeys } from '../../model/tree-codec.ts'
+import { differingChildren, differingKeys, encodeWords } from '../../model/tree-codec.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { ExchangeDesk, ExchangeFigures } from './exchange-desk.ts'
 import { ExchangeMoves } from './exchange-moves.ts'
 import type { NodesAnswer } from './exchange-protocol.ts'
 import { askOf, ExchangeQueue, type Portion } from './exchange-queue.ts'
-import { gainedShares, rootAsks, rootsOf, type Share, sharesOf } from './exchange-shares.ts'
+import { gainedShares, rootAsks, rootsOf, type Share, sharesAcross, sharesOf } from './exchange-shares.ts'
 import { classesHash, type KeyClasses, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
+import { bridgedPartitions } from '../replication/bridge.ts'
 import type { HostView, RingView } from '../ring/ring-view.ts'
 import type { VnodeAsk } from '../vnode/vnode-desk.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
@@ -80,8 +81,13 @@ export class ExchangeRun {
   }
 
   begin(): void {
+    const across = this.#peer.dc === this.#self.dc ? undefined : bridgedPartitions(this.#view, this.#self, this.#peer)
     const sharesWith = this.#arrival === undefined ? sharesOf : gainedShares
-    const shares = sharesWith(this.#view, this.#classes, this.#self, this.#peer)
+    const shares =
+      across === undefined
+        ? sharesWith(this.#view, this.#classes, this.#self, this.#peer)
+        : sharesAcross(this.#view, this.#classes, this.#self, across)
+    const partitions = across === undefined ? undefined : encodeWords(across)
     this.figures.trees = shares.length
     if (shares.length === 0) return this.#desk.ended(false, undefined)
     const asks = rootAsks(this.#self, shares, this.#classes)
@@ -93,7 +99,7 @@ export class ExchangeRun {
       const host = this.#self.name
       const arrival = this.#arrival
       this.#desk.askPeer(
-        replyTo => ({ kind: 'compare-roots', epoch, arrival, classes, host, digest, replyTo }),
+        replyTo => ({ kind: 'compare-roots', epoch, arrival, classes, host, digest, partitions, replyTo }),
         rootsMs,
         reply => {
           if (reply.kind === 'roots-same') return this.#desk.ended(ours.length < shares.length, undefined)

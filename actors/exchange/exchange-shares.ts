@@ -39,6 +39,19 @@ export function gainedShares(view: RingView, classes: KeyClasses, gainer: HostVi
   return shares
 }
 
+/** What the host owns by the ring of its datacenter, of the partitions that a host of another one compares with it. */
+export function sharesAcross(
+  view: RingView,
+  classes: KeyClasses,
+  self: HostView,
+  partitions: readonly number[]
+): readonly Share[] {
+  const index = view.hosts.indexOf(self)
+  return partitions.flatMap(partition =>
+    classesIn(classes).flatMap(n => (preferenceOf(view.owners, partition, n).includes(index) ? [{ partition, n }] : []))
+  )
+}
+
 /** One question for each partition of the shares: the roots of its trees. */
 export function rootAsks(host: HostView, shares: readonly Share[], classes: KeyClasses): readonly VnodeAsk[] {
   return [...new Set(shares.map(({ partition }) => partition))].map(partition => ({

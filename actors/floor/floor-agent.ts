@@ -9,7 +9,8 @@ import { FloorRound } from './floor-round.ts'
 import { type KeyClasses, keyClassesOf } from '../vnode/key-classes.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
-import { type HostView, type RingView, vnodeAddressOf } from '../ring/ring-view.ts'
+import { epochOfAll, leaderOf, ownersOfAll } from './floor-owners.ts'
+import { type HostView, hostsOfAll, type RingView, vnodeAddressOf } from '../ring/ring-view.ts'
 import { floorDefaults, type SystemResources } from '../system-resources.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
@@ -119,18 +120,19 @@ function subscribe(view: RingView | undefined, context: AgentContext): void {
 
 function takeRing(state: AgentState, view: RingView): void {
   // Rounds under way rest on the members as they were.
-  if (state.view?.epoch !== view.epoch || !isStill(view))
+  if (state.view === undefined || epochOfAll(state.view) !== epochOfAll(view) || !isStill(view))
     for (const round of state.rounds.values()) round.give('the ring changes')
   state.view = view
 }
 
 /** Nothing moves, and every member is there. */
 function isStill(view: RingView): boolean {
+  if ((view.others ?? []).some(({ isMoving, owners }) => isMoving || owners.some(own => own.length === 0))) return false
   return view.moving === 0 && view.future.length === 0 && awayOf(view).length === 0
 }
 
 function awayOf(view: RingView): HostView[] {
-  return view.hosts.filter(host => host.state !== 'up' && host.isWaiting !== true)
+  return hostsOfAll(view).filter(host => host.state !== 'up' && host.isWaiting !== true)
 }
 
 function classesOf(state: AgentState, view: RingView): KeyClasses {
@@ -163,7 +165,9 @@ function look(state: AgentState, context: AgentContext): void {
 
 /** The first owner of any class: every longer list begins with the shorter one. */
 function leads(view: RingView, partition: number, self: number): boolean {
-  return preferenceOf(view.owners, partition, 1)[0] === self
+  const { dc = '' } = view.hosts[self] ?? {}
+  // Of several datacenters one leads, for the owners of all.
+  return preferenceOf(view.owners, partition, 1)[0] === self && (view.others ?? []).every(other => dc < other.dc)
 }
 
 function wanted(state: AgentState, reply: Extract<VnodeReply, { kind: 'floor-wanted' }>, context: AgentContext): void {
@@ -189,7 +193,7 @@ function wanted(state: AgentState, reply: Extract<VnodeReply, { kind: 'floor-wan
   }
   // One class in a round, another in the next.
   const turn = reply.classes[state.nextRound % reply.classes.length] ?? n
-  const owners = preferenceOf(view.owners, reply.partition, turn).flatMap(index => view.hosts[index] ?? [])
+  const owners = ownersOfAll(view, reply.partition, turn)
   const id = state.nextRound++
   const round = new FloorRound(reply.partition, turn, owners, view, classesOf(state, view))
   state.rounds.set(id, round)
@@ -241,7 +245,7 @@ function settle(state: AgentState, id: number, round: FloorRound, context: Agent
 function guard(state: AgentState, message: Extract<FloorAgentMessage, { kind: 'ask-guard' }>, context: AgentContext): void {
   const { view } = state
   const self = view?.hosts.find(host => host.name === context.host)
-  if (view === undefined || self === undefined || view.epoch !== message.epoch || !isStill(view)) {
+  if (view === undefined || self === undefined || epochOfAll(view) !== message.epoch || !isStill(view)) {
     const why = fault('unavailable', `${context.host} sees other members, or not all of them`, { outcome: 'refused' })
     return context.send<VnodeReply>(message.replyTo, { kind: 'failed', fault: why })
   }
@@ -251,8 +255,7 @@ function guard(state: AgentState, message: Extract<FloorAgentMessage, { kind: 'a
 
 function described(state: AgentState, partition: number, context: AgentContext): FloorAgentReply {
   const { view } = state
-  const index = view === undefined ? undefined : preferenceOf(view.owners, partition, 1)[0]
-  const leader = index === undefined ? '' : (view?.hosts[index]?.name ?? '')
+  const leader = view === undefined ? '' : (leaderOf(view, partition)?.name ?? '')
   const why = state.led.get(partition)?.why ?? ''
   return { kind: 'floor-described', host: context.host, partition, leader, why }
 }

@@ -4,8 +4,8 @@ import { descends, type VersionVector } from '../../model/version-vector.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { type FloorAgentMessage, floorAgentName } from './floor-agent-protocol.ts'
 import { classesHash, classesIn, type KeyClasses } from '../vnode/key-classes.ts'
-import { preferenceOf } from '../ring/ring-index.ts'
-import { type HostView, type RingView, vnodeAddressOf } from '../ring/ring-view.ts'
+import { epochOfAll, ownersOfAll } from './floor-owners.ts'
+import { type HostView, hostsOfAll, type RingView, vnodeAddressOf } from '../ring/ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 import type { TreeRoot } from '../vnode/merkle-protocol.ts'
@@ -103,7 +103,7 @@ export class FloorRound {
     if (this.#phase === 'guard') {
       const agent = addressOf(threadAddressOf(host.name, 'system'), floorAgentName)
       const to: Ref<FloorAgentMessage> = { address: agent, correlation: 0, incarnation: 0 }
-      return context.send(to, { kind: 'ask-guard', epoch: this.#view.epoch, partition, replyTo }, askMs)
+      return context.send(to, { kind: 'ask-guard', epoch: epochOfAll(this.#view), partition, replyTo }, askMs)
     }
     const to: Ref<VnodeMessage> = { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }
     const classes = this.#classes
@@ -130,7 +130,7 @@ export class FloorRound {
         const seen = this.#equalRoots()
         if (seen === undefined) return
         this.#seenBefore = seen
-        return this.#enter('guard', this.#view.hosts, refOf, context)
+        return this.#enter('guard', hostsOfAll(this.#view), refOf, context)
       }
       case 'guard':
         if (!this.#guarded()) return
@@ -189,8 +189,7 @@ export class FloorRound {
   /** For no class of keys: what it has may be what no owner has. */
   #ownsNothing(host: HostView | undefined): boolean {
     const n = Math.max(...classesIn(this.#classes))
-    const index = this.#view.hosts.findIndex(each => each.name === host?.name)
-    return !preferenceOf(this.#view.owners, this.partition, n).includes(index)
+    return !ownersOfAll(this.#view, this.partition, n).some(each => each.name === host?.name)
   }
 
   /** @returns what each has seen; undefined where they are not equal */

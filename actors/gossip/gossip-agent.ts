@@ -100,6 +100,9 @@ function emptyState(known: ClusterState | undefined, context: GossipContext): Go
   const isMember = known !== undefined && isOf(known, context)
   return {
     cluster: isFounder ? { id: clusterId(context), ...resources.birthShape } : isMember ? known.cluster : undefined,
+    dc: resources.self.dc,
+    founds: resources.foundsDatacenter === true,
+    uid: resources.self.uid,
     members: new MemberList(),
     present: 0,
     down: new Set(),

@@ -9,12 +9,13 @@ import {
   promiseOf,
   ticketOf
 } from '../../model/ring-change.ts'
+import { foundingChange, isUnfounded } from './gossip-datacenter.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, hasSettled, publishSoon, save, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, hasSettled, publishSoon, ringRowsOf, save, selfOf } from './gossip-state.ts'
 
 /** The change of the ring that is under way, as this host sees it. */
 export function movingIn(state: GossipState): Change | undefined {
-  return movingNow(state.members.members, state.promised)
+  return isUnfounded(state) ? foundingChange(state) : movingNow(ringRowsOf(state), state.promised)
 }
 
 /**
@@ -22,7 +23,7 @@ export function movingIn(state: GossipState): Change | undefined {
  * by both rings until whoever sees the change through has ended it, or begun it anew. So it is on the disk before anybody hears of it.
  */
 export function takeArrival(state: GossipState, arrival: string, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const moving = movingIn(state)
   // Meant for another one: what follows from the members as they are now comes later.
   if (moving === undefined || arrival !== arrivalOf(membershipEpoch(members), moving.subject.uid)) return
@@ -41,7 +42,7 @@ export function takeArrival(state: GossipState, arrival: string, context: Gossip
 
 /** Say that it has arrived, and keep to what that promises. */
 export function promise(state: GossipState, moving: Change, arrival: string, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const promised = promiseOf(moving, members)
   if (promised !== undefined && (promised.subject !== state.promised?.subject || promised.ticket !== state.promised.ticket)) {
     state.promised = promised
@@ -55,7 +56,7 @@ export function promise(state: GossipState, moving: Change, arrival: string, con
 export function takeBack(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.removing === undefined) return
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const subject = state.members.get(self.removing)
   const isGoneForAll = (subject === undefined || isGone(subject.state)) && haveAllSeen(members, membershipEpoch(members))
   const lives = subject !== undefined && !isGone(subject.state) && subject.state !== 'down'
@@ -74,15 +75,15 @@ export function takeBack(state: GossipState, context: GossipContext): void {
  */
 export function takeTurn(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
-  const own = changesOf(state.members.members).find(({ by, kind }) => by === self && kind !== 'join')
+  const own = changesOf(ringRowsOf(state)).find(({ by, kind }) => by === self && kind !== 'join')
   const hasStarted = state.ledTicket < 0
   if (hasStarted) state.ledTicket = 0
   if (own === undefined) return
-  if (!hasStarted && movingNow(state.members.members)?.subject === own.subject) {
+  if (!hasStarted && movingNow(ringRowsOf(state))?.subject === own.subject) {
     state.ledTicket = own.ticket
   } else if (hasStarted || state.ledTicket === own.ticket) {
     state.ledTicket = 0
-    setSelf(state, { ...self, ticket: ticketOf(state.members.members) }, context)
+    setSelf(state, { ...self, ticket: ticketOf(ringRowsOf(state)) }, context)
   }
 }
 
@@ -128,7 +129,7 @@ export function giveUp(state: GossipState, self: Member, { kind, subject }: Chan
 
 /** A joining host takes its place on the ring, and the one whose name and place that was is gone. */
 export function takePlace(state: GossipState, self: Member, context: GossipContext): void {
-  const before = state.members.members.filter(member => member.name === self.name && member !== self && !isGone(member.state))
+  const before = ringRowsOf(state).filter(member => member.name === self.name && member !== self && !isGone(member.state))
   if (before.some(member => member.state !== 'down')) return
   setSelf(state, withStanding(renewed(withoutPlan(self)), 'up'), context)
   for (const member of before) setRow(state, withState(member, 'removed'), undefined, context)
@@ -140,7 +141,7 @@ export function takePlace(state: GossipState, self: Member, context: GossipConte
  * have, and meets what was written by the new ring.
  */
 export function giveUpPlace(state: GossipState, self: Member, context: GossipContext): void {
-  const closing = arrivalOf(membershipEpoch(state.members.members), self.uid)
+  const closing = arrivalOf(membershipEpoch(ringRowsOf(state)), self.uid)
   if (state.closing !== closing) {
     state.closing = closing
     state.isViewStale = true

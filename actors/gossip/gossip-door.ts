@@ -63,6 +63,7 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
       if (holder.uid !== context.resources.self.uid) state.doubts.add(holder.uid)
       return refuse('its name is in use', holder)
     }
+    if (holder.dc !== member.dc) return refuse(`its name is that of a host of datacenter ${holder.dc}`, holder)
     if (holder.route !== member.route) return refuse('its name is that of a host that is down, at another address', holder)
   }
   if (others.some(other => other.uid === member.uid && isGone(other.state))) return

@@ -4,7 +4,7 @@ import { membershipEpoch } from '../../model/ring-change.ts'
 import type { CoordinatorMessage, HintsListed } from '../coordinator/coordinator-protocol.ts'
 import { haveAllSeen, renewed } from './gossip-changes.ts'
 import { setSelf } from './gossip-rows.ts'
-import { agentOf, type GossipContext, type GossipState, gistOf, isLivingOther, save, selfOf } from './gossip-state.ts'
+import { agentOf, type GossipContext, type GossipState, gistOf, isLivingOther, ringRowsOf, save, selfOf } from './gossip-state.ts'
 
 /** A thread that has not told in this time is asked again. */
 const answerMs = 5_000
@@ -20,7 +20,7 @@ const farewellRoundsMax = 20
 export function drain(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.standing !== 'drained' || self.state !== 'leaving' || !state.isSettled) return
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const epoch = membershipEpoch(members)
   const { drain } = state
   if (!haveAllSeen(members, epoch)) {
@@ -46,8 +46,8 @@ export function drain(state: GossipState, context: GossipContext): void {
   }
 }
 
-export function takeHints({ drain }: GossipState, { hints }: HintsListed, context: GossipContext): void {
-  if (drain.unheard.delete(context.correlation)) drain.hints += hints.length
+export function takeHints({ drain }: GossipState, { hints, owed = 0 }: HintsListed, context: GossipContext): void {
+  if (drain.unheard.delete(context.correlation)) drain.hints += hints.length + owed
 }
 
 function leave(state: GossipState, context: GossipContext): void {

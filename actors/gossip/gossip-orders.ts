@@ -3,11 +3,12 @@ import { type Fault, fault } from '../../model/fault.ts'
 import { isGone, type Member, withStanding, withState } from '../../model/membership.ts'
 import { planIn } from '../../model/plan.ts'
 import { type Change, changesOf, membershipEpoch, ticketOf } from '../../model/ring-change.ts'
+import { passToDatacenter } from './gossip-datacenter.ts'
 import { movingIn, renewed, unready, unseen, withoutRemoval } from './gossip-changes.ts'
 import type { ChangeReply, GossipMessage } from './gossip-protocol.ts'
 import { tooFew, whyNotLeave } from './gossip-refusals.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
-import { agentOf, type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { agentOf, type GossipContext, type GossipState, ringRowsOf, selfOf } from './gossip-state.ts'
 import { publish } from './gossip-view.ts'
 
 type Of<K extends GossipMessage['kind']> = Extract<GossipMessage, { kind: K }>
@@ -24,7 +25,7 @@ export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, c
     const why = whyNotLeave(state, self)
     if (why !== undefined) return refuse(replyTo, why, context)
     // What it said for a change before must not pass for an arrival of now.
-    const leaving: Member = { ...self, ticket: ticketOf(state.members.members), arrived: '' }
+    const leaving: Member = { ...self, ticket: ticketOf(ringRowsOf(state)), arrived: '' }
     setSelf(state, withStanding(leaving, 'leaving'), context)
     publish(state, context)
     context.log.info({ uid: self.uid }, 'this host begins to leave')
@@ -38,7 +39,7 @@ export function takeLeave(state: GossipState, { order, replyTo }: Of<'leave'>, c
 
 /** Whether the plan that is under way has begun what this host does. */
 function isOfPlan(state: GossipState, { planned }: Member): boolean {
-  return planned !== undefined && planIn(state.members.members)?.plan.id === planned
+  return planned !== undefined && planIn(ringRowsOf(state))?.plan.id === planned
 }
 
 /** A host that is down for good shall be removed, or stay after all. */
@@ -51,6 +52,10 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
   if (subject === undefined || state.cluster === undefined) {
     const known = members.filter(member => !isGone(member.state)).map(member => member.name)
     return refuse(replyTo, fault('not_found', `there is no host ${JSON.stringify(name)}: there are ${known.join(', ')}`), context)
+  }
+  if (subject.dc !== self.dc && !isGone(subject.state)) {
+    const why = passToDatacenter(state, subject, message, context)
+    return why === undefined ? undefined : refuse(replyTo, why, context)
   }
   // A host that replaces it sees to it that it is declared dead.
   const other = changesOf(members).find(
@@ -96,7 +101,7 @@ function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault 
 }
 
 function tell(state: GossipState, uid: number, replyTo: Ref<ChangeReply>, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const member = state.members.get(uid)!
   const own = changesOf(members).find(
     ({ kind, subject, replaced }) => kind !== 'join' && (subject.uid === uid || replaced?.uid === uid)
@@ -113,7 +118,7 @@ export function waitsOf(state: GossipState, own: Change): readonly string[] {
 
 /** In sentences, so that an operator knows what to do. */
 function waitsFor(state: GossipState, member: Member, own: Change | undefined): readonly string[] {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   if (own !== undefined) {
     const moving = movingIn(state)
     if (moving?.subject.uid !== own.subject.uid) {

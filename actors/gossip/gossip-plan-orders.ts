@@ -13,7 +13,7 @@ import { dropPlan } from './gossip-plan.ts'
 import type { GossipMessage, PlanOrder, PlanReply, WantedChange } from './gossip-protocol.ts'
 import { whyNotLeave } from './gossip-refusals.ts'
 import { setSelf } from './gossip-rows.ts'
-import { agentOf, type GossipContext, type GossipState, isLivingOther, selfOf } from './gossip-state.ts'
+import { agentOf, type GossipContext, type GossipState, isLivingOther, selfOf, ringRowsOf } from './gossip-state.ts'
 import { sendRows } from './gossip-sync.ts'
 import { publish } from './gossip-view.ts'
 
@@ -29,7 +29,7 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
   const refuse = (why: Fault): void => context.send(replyTo, { kind: 'refused', fault: why, epoch: '' })
   if (state.cluster === undefined || !state.isSettled)
     return refuse(fault('unavailable', `${self.name} does not know the others yet: try again`))
-  const kept = planIn(state.members.members)
+  const kept = planIn(ringRowsOf(state))
   if (order.what !== 'tell') {
     if (kept !== undefined && kept.keeper !== self) {
       if (kept.keeper.state === 'down') return refuse(keeperIsDown(kept))
@@ -110,7 +110,7 @@ function carryOut(
 }
 
 function settingOf(state: GossipState): PlanSetting {
-  return { members: state.members.members, hostsNeeded: hostsNeeded(state) }
+  return { members: ringRowsOf(state), hostsNeeded: hostsNeeded(state) }
 }
 
 function stage(
@@ -131,7 +131,7 @@ function stage(
   const changes = [...(plan?.changes ?? []), change]
   const why = whyNotPlanned(changes, settingOf(state))
   if (why !== undefined) return why
-  const id = plan?.id ?? ticketOf(state.members.members)
+  const id = plan?.id ?? ticketOf(ringRowsOf(state))
   const isPaused = plan?.isPaused ?? false
   const bytesPerSecond = plan?.bytesPerSecond ?? 0
   setSelf(state, { ...self, plan: { id, isCommitted: false, isPaused, bytesPerSecond, changes } }, context)
@@ -141,14 +141,14 @@ function stage(
 
 /** Names become uids: of two of one name the later one. */
 function changeOf(state: GossipState, wanted: WantedChange): StagedChange | Fault {
-  const uidOf = (name: string): number | undefined => named(state.members.members, name)?.uid
+  const uidOf = (name: string): number | undefined => named(ringRowsOf(state), name)?.uid
   const uid = uidOf(wanted.host)
   if (uid === undefined) return unknown(state, wanted.host)
   switch (wanted.kind) {
     case 'weight':
       return { kind: 'weight', uid, weight: wanted.weight }
     case 'replace': {
-      const old = named(state.members.members, wanted.replaced)
+      const old = named(ringRowsOf(state), wanted.replaced)
       if (old === undefined) return unknown(state, wanted.replaced)
       return { kind: 'replace', uid, replaced: old.uid, isDead: old.state === 'down' }
     }
@@ -164,12 +164,14 @@ function named(members: readonly Member[], name: string): Member | undefined {
 }
 
 function unknown(state: GossipState, name: string): Fault {
-  const known = state.members.members.filter(member => !isGone(member.state)).map(member => member.name)
+  const known = ringRowsOf(state)
+    .filter(member => !isGone(member.state))
+    .map(member => member.name)
   return fault('not_found', `there is no host ${JSON.stringify(name.slice(0, 64))}: there are ${known.join(', ')}`)
 }
 
 function tell(state: GossipState, replyTo: Ref<PlanReply>, context: GossipContext): void {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   if (state.cluster === undefined) return
   context.send(replyTo, {
     kind: 'plan-told',
@@ -181,7 +183,7 @@ function tell(state: GossipState, replyTo: Ref<PlanReply>, context: GossipContex
 }
 
 function waitsFor(state: GossipState): readonly string[] {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const kept = planIn(members)
   if (kept === undefined || !kept.plan.isCommitted) return []
   if (kept.plan.isPaused) return ['carillon resume: the plan is paused']
@@ -199,7 +201,7 @@ function waitsFor(state: GossipState): readonly string[] {
 }
 
 function waitsOfEnding(state: GossipState, plan: Plan): readonly string[] {
-  const { members } = state.members
+  const members = ringRowsOf(state)
   return plan.changes.flatMap(change => {
     if (progressOf(change, members) !== 'ending') return []
     const name = state.members.get(change.kind === 'replace' ? change.replaced : change.uid)?.name

@@ -6,7 +6,7 @@ import { renewed, withoutPlan, withoutRemoval } from './gossip-changes.ts'
 import { whyNotLeave } from './gossip-refusals.ts'
 import { waiting } from './gossip-replace.ts'
 import { setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, selfOf, ringRowsOf } from './gossip-state.ts'
 
 /**
  * What a plan asks of this host, whoever keeps it: begin what has its turn, and take back what it has begun for a plan that is no more. The keeper forgets
@@ -16,7 +16,7 @@ export function proceedWithPlan(state: GossipState, context: GossipContext): voi
   if (isGone(selfOf(state, context).state)) return
   keepPlan(state, context)
   takeBackPlanned(state, context)
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const self = selfOf(state, context)
   const kept = planIn(members)
   if (kept === undefined || kept.plan.isPaused || self.planned === kept.plan.id) return
@@ -32,7 +32,7 @@ function keepPlan(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.plan === undefined) return
   const { plan } = self
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const first = planIn(members)
   // Two operators at two hosts that had not heard of each other.
   const isBehind = first !== undefined && first.plan !== plan && !plan.isCommitted
@@ -55,7 +55,7 @@ export function dropPlan(state: GossipState, self: Member, context: GossipContex
 function takeBackPlanned(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.planned === undefined) return
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const { planned } = self
   if (members.some(({ plan, state }) => plan?.id === planned && plan?.isCommitted && !isGone(state))) return
   const row = tookBack(self)

@@ -14,12 +14,12 @@ import {
 } from './gossip-changes.ts'
 import { paceOf } from './gossip-pace.ts'
 import { closeForSuccessor, endReplacement, takePlaceOf, takeWeight, yieldPlace } from './gossip-replace.ts'
-import { type GossipContext, type GossipState, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, selfOf, ringRowsOf } from './gossip-state.ts'
 
 /** See through what this host has begun, as far as it goes now; and forget a promise that is over. */
 export function proceedWithChange(state: GossipState, context: GossipContext): void {
   const { promised } = state
-  if (promised !== undefined && promisedChange(state.members.members, promised) === undefined) {
+  if (promised !== undefined && promisedChange(ringRowsOf(state), promised) === undefined) {
     state.promised = undefined
     state.isFileStale = true
     state.isViewStale = true
@@ -29,7 +29,7 @@ export function proceedWithChange(state: GossipState, context: GossipContext): v
   yieldPlace(state, context)
   endReplacement(state, context)
   takeTurn(state, context)
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const self = selfOf(state, context)
   const moving = movingIn(state)
   const own =

@@ -3,7 +3,7 @@ import { arrivalOf, type Change, changesOf, inPlaceOf, membershipEpoch } from '.
 import { haveAllSeen, promise, renewed, unready, withoutPlan, withoutRemoval } from './gossip-changes.ts'
 import { paceOf } from './gossip-pace.ts'
 import { setRow, setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, hasSettled, publishSoon, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, hasSettled, publishSoon, selfOf, ringRowsOf } from './gossip-state.ts'
 
 /**
  * The other end of a replacement: this host's place is taken. When all others have what they need, it ceases to answer reads, and only then says that
@@ -12,7 +12,7 @@ import { type GossipContext, type GossipState, hasSettled, publishSoon, selfOf }
  */
 export function closeForSuccessor(state: GossipState, self: Member, moving: Change | undefined, context: GossipContext): boolean {
   if (moving?.replaced?.uid !== self.uid || moving.subject.state !== 'joining') return false
-  const { members } = state.members
+  const members = ringRowsOf(state)
   const arrival = arrivalOf(membershipEpoch(members), moving.subject.uid)
   if (self.arrived === arrival) return state.closing === arrival
   const waits = unready(moving, members)
@@ -39,7 +39,7 @@ export function takePlaceOf(state: GossipState, self: Member, replaced: Member, 
 /** Another one has taken this host's place: what is left to do is to hand over what it keeps for others, as when it leaves. */
 export function yieldPlace(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
-  if ((self.standing !== 'up' && self.standing !== 'leaving') || !displacedOf(state.members.members).has(self.uid)) return
+  if ((self.standing !== 'up' && self.standing !== 'leaving') || !displacedOf(ringRowsOf(state)).has(self.uid)) return
   state.closing = ''
   const { nextWeight: _, ...rest } = withoutPlan(self)
   setSelf(state, withStanding(renewed(rest), 'drained'), context)
@@ -53,7 +53,7 @@ export function yieldPlace(state: GossipState, context: GossipContext): void {
 export function endReplacement(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
   if (self.replaces === undefined) return
-  const { members } = state.members
+  const members = ringRowsOf(state)
   if (self.standing === 'joining') {
     if (changesOf(members).some(({ kind, by }) => kind === 'replace' && by === self)) return
     setSelf(state, waiting(self), context)

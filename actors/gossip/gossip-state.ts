@@ -1,6 +1,7 @@
 import { addressOf, type Ref, type ThreadAddress, threadAddressOf } from '../../bus/bus.ts'
 import type { Dissemination } from '../../model/dissemination.ts'
 import { spreadLimit } from '../../model/dissemination.ts'
+import { membersIn } from '../../model/datacenter.ts'
 import { limits } from '../../model/limits.ts'
 import type { LocalHealth } from '../../model/local-health.ts'
 import { type Brief, briefOf, type MemberList } from '../../model/member-list.ts'
@@ -49,6 +50,11 @@ export interface Probe {
 
 export interface GossipState {
   cluster: ClusterShape | undefined
+  /** Datacenter of this host. */
+  readonly dc: string
+  /** This host begins the ring of its datacenter where there is none: it names hosts of other datacenters to join, and none of its own. */
+  readonly founds: boolean
+  readonly uid: number
   /** This host's own row among them. */
   readonly members: MemberList
   /** Members that are not gone: this host and those that replace each other included. */
@@ -142,6 +148,11 @@ const missesMax = 2
 
 export function agentOf(host: string): Ref<SwimMessage> {
   return { address: addressOf(threadAddressOf(host, 'system'), 'gossip-agent'), correlation: 0, incarnation: 0 }
+}
+
+/** The members of this host's datacenter, this host among them: the ring is theirs. */
+export function ringRowsOf(state: GossipState): readonly Member[] {
+  return membersIn(state.members.members, state.dc)
 }
 
 export function selfOf(state: GossipState, context: GossipContext): Member {

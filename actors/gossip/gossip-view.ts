@@ -2,12 +2,13 @@ import { addressOf, type Ref } from '../../bus/bus.ts'
 import { freeSeat, type HostState, isGone, type Member, successorOf } from '../../model/membership.ts'
 import { beingRemoved, membershipEpoch } from '../../model/ring-change.ts'
 import { movingIn } from './gossip-changes.ts'
+import { buryDatacenter } from './gossip-datacenter.ts'
 import { paceOf } from './gossip-pace.ts'
 import { proceedWithPlan } from './gossip-plan.ts'
 import { proceedWithChange } from './gossip-proceed.ts'
 import type { SeenMember } from './gossip-protocol.ts'
 import { setSelf } from './gossip-rows.ts'
-import { type GossipContext, type GossipState, hasSettled, isDirect, save, selfOf } from './gossip-state.ts'
+import { type GossipContext, type GossipState, hasSettled, isDirect, ringRowsOf, save, selfOf } from './gossip-state.ts'
 import type { RingKeeperMessage } from '../ring/ring-keeper-protocol.ts'
 
 /** Tell the ring keeper and the disk what changed. */
@@ -16,9 +17,10 @@ export function publish(state: GossipState, context: GossipContext): void {
   const { cluster } = state
   if (cluster === undefined || !state.isSettled) return
   keepSeatApart(state, context)
+  buryDatacenter(state, context)
   proceedWithPlan(state, context)
   proceedWithChange(state, context)
-  if (state.isRingStale) state.epoch = membershipEpoch(state.members.members)
+  if (state.isRingStale) state.epoch = membershipEpoch(ringRowsOf(state))
   const self = selfOf(state, context)
   if (self.seen !== state.epoch && hasSettled(state, state.epoch, context))
     setSelf(state, { ...self, seen: state.epoch }, context)

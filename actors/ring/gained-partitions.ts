@@ -1,5 +1,5 @@
 import { preferenceOf } from './ring-index.ts'
-import type { HostView, RingView } from './ring-view.ts'
+import { type HostView, hostsOfAll, isReachable, type RingView } from './ring-view.ts'
 
 /**
  * Hosts from which `gainer` takes a partition over in the change that is under way: those whose place it takes, since a quorum of a write may
@@ -22,4 +22,33 @@ export function sourcesOf(view: RingView, partition: number, gainer: number, n: 
 /** There is nobody to read from. */
 export function isLost({ isReplaced, isRemoving }: HostView): boolean {
   return isReplaced || isRemoving
+}
+
+/** It is no member any more; or, of another datacenter, away: then any other there does as well. */
+export function isLostSource(view: RingView, uid: number): boolean {
+  const source = hostsOfAll(view).find(host => host.uid === uid)
+  return source === undefined || (!view.hosts.includes(source) && !isReachable(source))
+}
+
+/** Where this host founds the ring of its datacenter: whether another one can be asked for each partition now. */
+export function hasSources(view: RingView): boolean {
+  return view.owners.every((owners, partition) => owners.length > 0 || elsewhereOf(view, partition, view.replicas).length > 0)
+}
+
+/** Uids. Where nobody of this datacenter has data yet: owners of another one. */
+export function sourcesIn(view: RingView, partition: number, self: number, n: number): readonly number[] {
+  if (preferenceOf(view.owners, partition, n).length === 0) return elsewhereOf(view, partition, n)
+  return sourcesOf(view, partition, self, n).map(({ uid }) => uid)
+}
+
+/**
+ * Uid of an owner in another datacenter, for the first host of this one. One is enough: what it lacks it is given by its own, and comes
+ * here with the next exchange.
+ */
+function elsewhereOf({ others = [] }: RingView, partition: number, n: number): readonly number[] {
+  for (const { hosts, owners } of others) {
+    const source = preferenceOf(owners, partition, n).find(index => isReachable(hosts[index]!))
+    if (source !== undefined) return [hosts[source]!.uid]
+  }
+  return []
 }

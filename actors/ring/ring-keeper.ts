@@ -1,4 +1,5 @@
 import type { Ref } from '../../bus/bus.ts'
+import { membersIn, otherDatacenters } from '../../model/datacenter.ts'
 import { isGone, ringMembers } from '../../model/membership.ts'
 import { atTurn, changesOf, membershipEpoch } from '../../model/ring-change.ts'
 import { ringOf } from '../../model/ring.ts'
@@ -6,7 +7,7 @@ import type { Behaviour, Context } from '../../runtime/actor.ts'
 import type { BucketTable } from './bucket-table.ts'
 import type { ClusterShape, SeenMember } from '../gossip/gossip-protocol.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
-import type { HostView, RingView } from './ring-view.ts'
+import type { DatacenterView, HostView, RingView } from './ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 
 type Of<K extends RingKeeperMessage['kind']> = Extract<RingKeeperMessage, { kind: K }>
@@ -20,6 +21,7 @@ interface Subscription {
 interface KeeperState {
   view: RingView | undefined
   cluster: ClusterShape | undefined
+  others: readonly DatacenterView[]
   table: BucketTable
   /** Which owners were computed last, since hosts' states change far more often than the ring. */
   owned: string
@@ -36,7 +38,7 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
   kind: 'ring-keeper',
 
   start() {
-    return { view: undefined, cluster: undefined, table: {}, owned: '', revisions: 0, subscriptions: new Map() }
+    return { view: undefined, cluster: undefined, others: [], table: {}, owned: '', revisions: 0, subscriptions: new Map() }
   },
 
   receive(state, message, context) {
@@ -69,12 +71,15 @@ export const ringKeeper: Behaviour<KeeperState, RingKeeperMessage, undefined, Sy
 }
 
 function takeMembers(state: KeeperState, message: Of<'members'>, context: KeeperContext): void {
-  const { cluster, members, moving, closing, pace } = message
+  const { cluster, moving, closing, pace } = message
+  const { dc } = context.resources.self
+  const members = membersIn(message.members, dc)
   const takingPart = atTurn(
     members,
     changesOf(members).find(({ subject }) => subject.uid === moving)
   )
-  if (ringMembers(takingPart).length === 0) return
+  // Who founds the ring of its datacenter has to know where its data comes from.
+  if (ringMembers(takingPart).length === 0 && moving !== context.resources.self.uid) return
   const hosts = members.filter(member => !isGone(member.state)).sort(byName)
   const epoch = membershipEpoch(members)
   const owned = `${membershipEpoch(takingPart)} ${moving} ${hosts.map(host => host.uid).join()}`
@@ -85,6 +90,8 @@ function takeMembers(state: KeeperState, message: Of<'members'>, context: Keeper
     const indexOf = new Map(hosts.map((host, index) => [host.uid, index] as const))
     return ringOf(takingPart, { ...shape, when }).owners.map(names => names.map(name => indexOf.get(uidOf.get(name) ?? -1) ?? -1))
   }
+  const elsewhere = members === message.members ? [] : otherDatacenters(message.members, dc)
+  state.others = elsewhere.map(name => datacenterViewOf(state, name, membersIn(message.members, name), shape))
   state.owned = owned
   state.revisions++
   state.view = {
@@ -98,9 +105,30 @@ function takeMembers(state: KeeperState, message: Of<'members'>, context: Keeper
     owners: isSame && state.view !== undefined ? state.view.owners : ringAt('present'),
     future: isSame && state.view !== undefined ? state.view.future : moving === 0 ? [] : ringAt('future'),
     moving,
-    ...(pace === undefined ? {} : { pace })
+    ...(pace === undefined ? {} : { pace }),
+    ...(state.others.length === 0 ? {} : { others: state.others })
   }
   publish(state, { kind: 'ring', view: state.view }, context)
+}
+
+/** Its ring as it stands; whoever joins or leaves there is its own affair. */
+function datacenterViewOf(
+  state: KeeperState,
+  dc: string,
+  members: readonly SeenMember[],
+  shape: Pick<ClusterShape, 'partitions' | 'replicas'>
+): DatacenterView {
+  const hosts = members.filter(member => !isGone(member.state)).sort(byName)
+  const epoch = membershipEpoch(members)
+  const before = state.others.find(other => other.dc === dc)
+  const isSame = before?.epoch === epoch && before.hosts.every(({ uid }, index) => uid === hosts[index]?.uid)
+  const views = hosts.map(hostViewOf)
+  const isMoving = changesOf(members).length > 0
+  if (isSame && before.hosts.length === hosts.length) return { dc, epoch, hosts: views, owners: before.owners, isMoving }
+  const uidOf = new Map(ringMembers(members).map(member => [member.name, member.uid] as const))
+  const indexOf = new Map(hosts.map((host, index) => [host.uid, index] as const))
+  const owners = ringOf(members, shape).owners.map(names => names.map(name => indexOf.get(uidOf.get(name) ?? -1) ?? -1))
+  return { dc, epoch, hosts: views, owners, isMoving }
 }
 
 /** Ascending by name; of those of one name the latest comes first. */

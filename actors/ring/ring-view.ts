@@ -59,6 +59,8 @@ export interface RingView {
   readonly moving: number
   /** While a plan is carried out: how fast each host may fetch what it gains. */
   readonly pace?: TransferPace | undefined
+  /** The other datacenters, by name; left out where there are none. What stands above is of this host's own. */
+  readonly others?: readonly DatacenterView[]
 }
 
 /** What an operator allows the change that is under way. */
@@ -66,6 +68,23 @@ export interface TransferPace {
   readonly isPaused: boolean
   /** Of each host that fetches; 0: no limit. */
   readonly bytesPerSecond: number
+}
+
+/** Another datacenter as seen from here: its ring is its own, over the same partitions. */
+export interface DatacenterView {
+  readonly dc: string
+  /** Of its membership, as this host knows it. */
+  readonly epoch: string
+  readonly hosts: readonly HostView[]
+  /** Indices into its `hosts`. All empty where nobody there has data yet. */
+  readonly owners: readonly (readonly number[])[]
+  /** Whether some host joins, leaves or is removed there. */
+  readonly isMoving: boolean
+}
+
+/** All hosts that are known, those of this host's datacenter first. */
+export function hostsOfAll({ hosts, others = [] }: Pick<RingView, 'hosts' | 'others'>): readonly HostView[] {
+  return others.length === 0 ? hosts : [...hosts, ...others.flatMap(other => other.hosts)]
 }
 
 /** Whether a host is worth asking now. A hint: requests have deadlines all the same. */

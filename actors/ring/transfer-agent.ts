@@ -6,8 +6,8 @@ import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type BucketTable, propertiesOf } from './bucket-table.ts'
 import type { GossipMessage } from '../gossip/gossip-protocol.ts'
-import { isLost, sourcesOf } from './gained-partitions.ts'
-import { type HostView, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
+import { hasSources, isLost, isLostSource, sourcesIn } from './gained-partitions.ts'
+import { type HostView, hostsOfAll, isReachable, type RingView, vnodeAddressOf } from './ring-view.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from './ring-keeper-protocol.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { TransferCheckReply } from './transfer-check.ts'
@@ -146,7 +146,8 @@ function plan(state: TransferState, context: TransferContext): void {
   // Only when every host sends its writes by this ring, too: else one could slip past both the copy and the tail. Of one that cannot be
   // reached nobody knows by which ring it writes.
   if (view.hosts.some(host => takesPart(host, view) && host.seen !== view.epoch)) return
-  const isStuck = !state.hasArrived && [...state.sources].some(source => !view.hosts.some(host => host.uid === source))
+  if (!hasSources(view)) return
+  const isStuck = !state.hasArrived && [...state.sources].some(source => isLostSource(view, source))
   const arrival = arrivalOf(view.epoch, view.moving)
   if (state.arrival === arrival && !isStuck) return
   state.arrival = arrival
@@ -177,7 +178,7 @@ function replicaCounts(view: RingView, table: BucketTable): ReadonlySet<number> 
 
 function addRuns(state: TransferState, view: RingView, partition: number, self: number, replicas: ReadonlySet<number>): void {
   const sources = new Set<number>()
-  for (const n of replicas) for (const { uid } of sourcesOf(view, partition, self, n)) sources.add(uid)
+  for (const n of replicas) for (const uid of sourcesIn(view, partition, self, n)) sources.add(uid)
   for (const source of sources) state.waiting.push(runOf(partition, source))
 }
 
@@ -192,9 +193,11 @@ function proceed(state: TransferState, context: TransferContext): void {
   }
   const { view } = state
   if (state.active.size > 0 || state.hasArrived || state.isChecking || view === undefined) return
-  if (state.sources.size === 0 || !canBeCompared(view)) return arrive(state, context)
+  // What comes from another datacenter is compared by the exchange with that one.
+  const checked = [...state.sources].filter(uid => view.hosts.some(host => host.uid === uid))
+  if (checked.length === 0 || !canBeCompared(view)) return arrive(state, context)
   state.isChecking = true
-  state.checks.begin([...state.sources], state.arrival, context)
+  state.checks.begin(checked, state.arrival, context)
   look(state, context)
 }
 
@@ -231,8 +234,12 @@ function vnodeOf(host: HostView, partition: number): Ref<VnodeMessage> {
   return { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }
 }
 
+function sourceOf({ view }: TransferState, { source }: Run): HostView | undefined {
+  return view === undefined ? undefined : hostsOfAll(view).find(host => host.uid === source)
+}
+
 function fetch(state: TransferState, run: Run, context: TransferContext): void {
-  const source = state.view?.hosts.find(host => host.uid === run.source)
+  const source = sourceOf(state, run)
   state.active.delete(run.id)
   run.id = state.nextRun++
   state.active.set(run.id, run)
@@ -302,7 +309,7 @@ function replied(state: TransferState, run: Run, reply: VnodeReply, context: Tra
 }
 
 function toldOwn(state: TransferState, run: Run, { pairs, next }: Page, context: TransferContext): void {
-  const source = state.view?.hosts.find(host => host.uid === run.source)
+  const source = sourceOf(state, run)
   if (source === undefined) return
   // What other hosts write here meanwhile is little: the rest comes whole.
   run.isBlank = pairs.length === 0 && next === undefined

@@ -1,8 +1,9 @@
 import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { admitted, type Floor, isPurgeable, stripped } from '../../model/floor.ts'
-import { hintsEnd, hintsStart, standInIdOf } from '../../model/hint.ts'
+import { hintsStart, standInIdOf } from '../../model/hint.ts'
 import { type Key, systemKeysEnd } from '../../model/key.ts'
+import { owedEnd } from '../../model/owed.ts'
 import { emptySiblings, type Siblings } from '../../model/siblings.ts'
 import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
 import { counterOf, join } from '../../model/version-vector.ts'
@@ -235,7 +236,8 @@ export class VnodeFloors {
   #guard(context: VnodeContext): FloorReply {
     const { dots, store } = context.resources
     const { pairs, corrupt } = store.scan(this.#partition, hintsStart, 1)
-    const hints = (pairs[0]?.key ?? hintsEnd) < hintsEnd || (corrupt[0] ?? hintsEnd) < hintsEnd
+    // What is owed to another datacenter lies right behind the hints, and is as much on its way as they are.
+    const hints = (pairs[0]?.key ?? owedEnd) < owedEnd || (corrupt[0] ?? owedEnd) < owedEnd
     const users = store.scan(this.#partition, systemKeysEnd, 1)
     const records = users.pairs.length + users.corrupt.length > 0
     const ids: number[] = []

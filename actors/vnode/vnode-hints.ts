@@ -26,6 +26,7 @@ import { decodeSiblings, digestOf, encodeSiblings } from '../../model/siblings-c
 import type { Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../../storage/store.ts'
 import { type HintLedger, hintLedgerOf, type PartitionHints } from './hint-ledger.ts'
+import type { VnodeOwed } from '../replication/vnode-owed.ts'
 import { mergedBytes } from './merged-bytes.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { HintInspected, HintMessage, VnodeMessage, VnodeReply } from './vnode-protocol.ts'
@@ -44,10 +45,12 @@ const keyExists = fault('key_exists', 'the key exists: use PUT with its context 
  */
 export class VnodeHints {
   readonly #partition: number
+  readonly #owed: VnodeOwed
   readonly #ledger: HintLedger
   readonly #hints: PartitionHints
 
-  constructor(partition: number, context: VnodeContext) {
+  constructor(partition: number, owed: VnodeOwed, context: VnodeContext) {
+    this.#owed = owed
     const { store, dots } = context.resources
     this.#partition = partition
     this.#ledger = hintLedgerOf(store, dots)
@@ -105,6 +108,7 @@ export class VnodeHints {
     const why = refusalOf(resolved, local)
     if (why !== undefined) return refuse(message, why, context)
     const siblings = encodeSiblings(resolved)
+    if (message.owes !== undefined) this.#owed.owe(message.key, message.owes, siblings, false, message.resolver, context)
     if (!this.#write(target, message.key, siblings, message.durability, message.replyTo, context)) return
     context.send<VnodeReply>(message.replyTo, {
       kind: 'minted',

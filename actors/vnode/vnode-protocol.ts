@@ -6,6 +6,7 @@ import type { VersionVector } from '../../model/version-vector.ts'
 import type { Durability } from '../../storage/store.ts'
 import type { KeptFloor } from '../floor/floor-codec.ts'
 import type { FloorMessage, FloorReply } from '../floor/floor-protocol.ts'
+import type { OwedMessage, OwedReply } from '../replication/owed-protocol.ts'
 import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
 import type { DirectAck } from './ack-protocol.ts'
 import type { PeekMessage } from './peek-protocol.ts'
@@ -25,6 +26,7 @@ export type VnodeMessage =
   | StrayMessage
   | PeekMessage
   | RestoreMessage
+  | OwedMessage
   /** Mint a dot for a new value or tombstone and store it. From the coordinator of the same thread only. Answered twice: `minted` at once, `stored` when durable. */
   | {
       readonly kind: 'write'
@@ -39,6 +41,8 @@ export type VnodeMessage =
       readonly expiresMs: number
       /** This host is no owner of the key, and none is reachable: mint and keep it as a hint for the owner of this uid. */
       readonly standIn?: number | undefined
+      /** The datacenters that are to have it besides, see `owedTagOf`; left out: there are none. */
+      readonly owes?: readonly number[] | undefined
       readonly resolver: Resolver
       readonly durability: Durability
       readonly replyTo: Ref<VnodeReply>
@@ -87,6 +91,7 @@ export type VnodeReply =
   | FloorReply
   | IntakeReply
   | StrayReply
+  | OwedReply
   /** `context`: what the writer had seen, and its own write. */
   | { readonly kind: 'minted'; readonly siblings: Uint8Array; readonly context: CausalContext }
   /** `purged`: a part of it was purged here, and is not stored: the floor that says so. */

@@ -10,6 +10,7 @@ import { CorruptRecord } from '../../storage/store.ts'
 import { encodeFloor, floorsEnd, floorsStart } from '../floor/floor-codec.ts'
 import type { Settlement } from '../floor/floor-protocol.ts'
 import type { StoreResources } from '../store-resources.ts'
+import type { VnodeOwed } from '../replication/vnode-owed.ts'
 import { SettledWrites } from './settled-writes.ts'
 import type { Stray, StrayMessage, StrayReply } from './stray-protocol.ts'
 import type { VnodeFloors } from './vnode-floor.ts'
@@ -41,13 +42,15 @@ export class VnodeStrays {
   readonly #partition: number
   readonly #tree: VnodeTree
   readonly #floors: VnodeFloors
+  readonly #owed: VnodeOwed
   readonly #cleared: Counter
   #begun = 0
   /** Being opened, while the floors are erased. */
   #opening: string | undefined
   #token: string | undefined
 
-  constructor(partition: number, tree: VnodeTree, floors: VnodeFloors, { metrics }: VnodeContext) {
+  constructor(partition: number, tree: VnodeTree, floors: VnodeFloors, owed: VnodeOwed, { metrics }: VnodeContext) {
+    this.#owed = owed
     this.#partition = partition
     this.#tree = tree
     this.#floors = floors
@@ -125,6 +128,8 @@ export class VnodeStrays {
     const { store, dots } = context.resources
     const record = key > systemKeysEnd ? readSound(this.#partition, key, context) : undefined
     if (record === undefined || digestOf(record) !== digest) return false
+    // Another datacenter is to be given it from here.
+    if (this.#owed.isOwed(key, context)) return false
     // An owner claims with each dot to know all that its id minted of the key before: from here on this id does not.
     if (counterSeen(contextOfBytes(record), dots.vnode) > 0) dots.abandon()
     if (store.erase(this.#partition, key, writes.expect())) this.#tree.changed(key, record, undefined)

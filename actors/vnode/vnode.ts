@@ -17,6 +17,7 @@ import type { VnodeMessage, VnodeReply } from './vnode-protocol.ts'
 import { mergedBytes } from './merged-bytes.ts'
 import { type Wholeness, wholenessOf } from './wholeness.ts'
 import { VnodeFloors } from './vnode-floor.ts'
+import { VnodeOwed } from '../replication/vnode-owed.ts'
 import { VnodeHints } from './vnode-hints.ts'
 import { VnodeIntake } from './vnode-intake.ts'
 import { markRestore } from './vnode-restore.ts'
@@ -39,6 +40,7 @@ interface VnodeState {
   readonly hints: VnodeHints
   readonly intake: VnodeIntake
   readonly strays: VnodeStrays
+  readonly owed: VnodeOwed
   readonly wholeness: Wholeness
   writes: number
   reads: number
@@ -68,15 +70,17 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
 
   start({ partition }, context) {
     const tree = new VnodeTree(partition)
+    const owed = new VnodeOwed(partition, context)
     const floors = new VnodeFloors(partition, tree, context)
     return {
       partition,
       tree,
       floors,
-      hints: new VnodeHints(partition, context),
+      hints: new VnodeHints(partition, owed, context),
       repair: new VnodeRepair(partition, tree, context),
       intake: new VnodeIntake(partition, tree, floors),
-      strays: new VnodeStrays(partition, tree, floors, context),
+      strays: new VnodeStrays(partition, tree, floors, owed, context),
+      owed,
       wholeness: wholenessOf(context.resources.store),
       writes: 0,
       reads: 0
@@ -139,6 +143,10 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
         case 'open-restore':
         case 'close-restore':
           return markRestore(state.partition, message, context)
+        case 'owed-page':
+        case 'owed-delivered':
+        case 'owed-recount':
+          return state.owed.receive(message, context)
       }
     } catch (error) {
       // A record that fails its checksum is this key's misfortune, not the vnode's: others go on, and a replica can mend it.
@@ -215,6 +223,7 @@ function mint(state: VnodeState, message: Write, context: VnodeContext): void {
   const siblings = encodeSiblings(resolved)
   state.writes++
   const done = new Acknowledgement(message.replyTo, message.durability, state.partition, context)
+  if (message.owes !== undefined) state.owed.owe(message.key, message.owes, siblings, true, message.resolver, context)
   // Refused at once: nobody has heard of the dot, so the write is refused as a whole.
   if (!store.write(state.partition, message.key, siblings, message.durability, done)) return
   state.tree.changed(message.key, before, siblings)

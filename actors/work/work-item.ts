@@ -36,6 +36,8 @@ export const rhythms: Readonly<Record<WorkKind, Rhythm>> = {
   scrub: { yieldMs: 600_000, periodMs: 86_400_000, againMs: 5_000, firstMs: 86_400_000, backMs: 86_400_000 },
   // It does not end by itself: a run is for as long as its host leads.
   scale: { yieldMs: 0, periodMs: 1_000, againMs: 1_000, firstMs: 1_000, backMs: 1_000 },
+  replicate: { yieldMs: 0, periodMs: 8_000, againMs: 1_000, firstMs: 4_000, backMs: 300 },
+  bridge: { yieldMs: 60_000, periodMs: 60_000, againMs: 5_000, firstMs: 15_000, backMs: 5_000 },
   clear: { yieldMs: 60_000, periodMs: 600_000, againMs: 15_000, firstMs: 60_000, backMs: 10_000 }
 }
 /** A handoff looks again after this while hints may lie here. */

@@ -74,7 +74,9 @@ export const workKeeper: Behaviour<KeeperState, KeeperMessage, WorkKeeperArgumen
       exchange: context.metrics.counter(name, help, { kind: 'exchange' }),
       scrub: context.metrics.counter(name, help, { kind: 'scrub' }),
       clear: context.metrics.counter(name, help, { kind: 'clear' }),
-      scale: context.metrics.counter(name, help, { kind: 'scale' })
+      scale: context.metrics.counter(name, help, { kind: 'scale' }),
+      replicate: context.metrics.counter(name, help, { kind: 'replicate' }),
+      bridge: context.metrics.counter(name, help, { kind: 'bridge' })
     })
     return {
       args,
@@ -144,7 +146,7 @@ function takeView(state: KeeperState, view: RingView, context: KeeperContext): v
   reconcile(state, view, context)
   if (!hasMoved) return
   for (const item of state.items.values()) {
-    if (item.kind !== 'exchange' && item.kind !== 'clear') continue
+    if (item.kind !== 'exchange' && item.kind !== 'clear' && item.kind !== 'bridge') continue
     hasten(item, context.now() + drawn(rhythms[item.kind].backMs, context.random()))
   }
 }

@@ -2,11 +2,12 @@ import type { Ref } from '../../bus/bus.ts'
 
 /**
  * Repair work of a host, one item at a time: `handoff/HOST` delivers the hints kept for a host, `exchange/HOST` compares trees with one,
+ * `replicate/DC` gives another datacenter what it lacks, `bridge/HOST` compares trees with a host of another datacenter,
  * `scrub/THREAD` verifies records on the disk, `clear/HOST`, about the host itself, forgets what it owns no more. `scale/CLUSTER` is one for the whole
  * cluster: the host with the lowest uid of those that are up does it, and looks after the number of hosts. An item is leased to one worker actor; a lease that is not renewed lapses, and the
  * work keeper gives the item to another worker with a higher fence.
  */
-export type WorkKind = 'handoff' | 'exchange' | 'scrub' | 'clear' | 'scale'
+export type WorkKind = 'handoff' | 'exchange' | 'scrub' | 'clear' | 'scale' | 'replicate' | 'bridge'
 
 /** What has been done so far, in plain figures; which ones is the kind's own affair (`keys`, `bytes`, `repaired`, …). */
 export type WorkFigures = Readonly<Record<string, number>>

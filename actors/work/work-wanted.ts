@@ -1,4 +1,5 @@
 import { isSettled } from '../handoff/stray-partitions.ts'
+import { bridgesOf } from '../replication/bridge.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
 import { type HostView, isReachable, type RingView } from '../ring/ring-view.ts'
 import type { WorkKind } from './work-protocol.ts'
@@ -38,6 +39,11 @@ export function workWanted(
     want('handoff', host.name, isReady, host.incarnation)
     if (self.uid < host.uid && neighbours.has(index)) want('exchange', host.name, isReady, host.incarnation)
   })
+  for (const { dc, hosts } of view.others ?? []) {
+    const able = hosts.filter(host => isReachable(host) && host.isDirect)
+    want('replicate', dc, able.length > 0, 0)
+  }
+  for (const peer of bridgesOf(view, self)) want('bridge', peer.name, true, peer.incarnation)
   for (const uid of orphans) want('handoff', uidText(uid), true, 0)
   for (let thread = 0; thread < self.threads; thread++) want('scrub', `data-${thread}`, true, 0)
   want('clear', self.name, isSettled(view), 0)

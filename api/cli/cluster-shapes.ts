@@ -3,6 +3,7 @@ import type { ChangeShown, ClusterShown, HostShown, RingShown } from '../admin.t
 import type { Explanation } from '../admin-explain.ts'
 import type { PlanBrief, PlanShown } from '../admin-plan.ts'
 import type { ProfileShown } from '../admin-profile.ts'
+import type { OwedKeysPage, ReplicationShown } from '../admin-replication.ts'
 import type { WorkShown } from '../admin-work.ts'
 import type { Cluster } from './cluster.ts'
 import { CommandFailure, painted, type TextSink } from './terminal.ts'
@@ -38,6 +39,22 @@ export async function describeActors(
 
 export async function describeWork(cluster: Cluster, timeoutMs: number): Promise<WorkShown> {
   return shaped(await cluster.admin('work', {}, timeoutMs), 'hosts', 'work')
+}
+
+export async function describeReplication(cluster: Cluster, timeoutMs: number): Promise<ReplicationShown> {
+  return shaped(await cluster.admin('replication', {}, timeoutMs), 'pairs', 'replication')
+}
+
+export async function listOwed(
+  cluster: Cluster,
+  query: { readonly to: string; readonly cursor: string; readonly limit: number },
+  timeoutMs: number
+): Promise<OwedKeysPage> {
+  return shaped(
+    await cluster.admin('replication-keys', { ...query, limit: `${query.limit}` }, timeoutMs),
+    'keys',
+    'replication-keys'
+  )
 }
 
 /** @returns how things stand at the beginning */

@@ -30,6 +30,11 @@ export const clusterCommands: readonly CommandEntry[] = Object.freeze([
   { name: 'remove', summary: 'remove a host that is down for good', load: () => import('./commands/remove.ts') },
   { name: 'ring', summary: 'show which hosts own what', load: () => import('./commands/ring.ts') },
   { name: 'actors', summary: 'show a host’s tree of actors', load: () => import('./commands/actors.ts') },
+  {
+    name: 'replication',
+    summary: 'what datacenters still have to give to each other',
+    load: () => import('./commands/replication.ts')
+  },
   { name: 'repair', summary: 'compare all replicas and mend what differs', load: () => import('./commands/repair.ts') },
   { name: 'profile', summary: 'show where a thread of a host spends its time', load: () => import('./commands/profile.ts') },
   { name: 'explain', summary: 'show what each replica holds of a key', load: () => import('./commands/explain.ts') },

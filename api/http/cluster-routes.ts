@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ChangeOrder } from '../../actors/gossip/gossip-protocol.ts'
 import { isFault } from '../../model/fault.ts'
+import { checkedLimit } from '../admin-keys.ts'
 import { type KeyEncoding, keyBytesOf } from '../key-text.ts'
 import { oneOf } from '../request-options.ts'
 import { describeCluster } from './cluster-schemas.ts'
@@ -78,6 +79,20 @@ export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door):
 
   app.get('/api/v1/work', { schema: describeCluster.work }, async (_request, reply) =>
     reply.header('content-type', json).send(JSON.stringify(await admin.work()))
+  )
+
+  app.get('/api/v1/replication', { schema: describeCluster.replication }, async (_request, reply) =>
+    reply.header('content-type', json).send(JSON.stringify(await admin.replication()))
+  )
+
+  app.get<{ Querystring: { to?: string | string[]; cursor?: string | string[]; limit?: string | string[] } }>(
+    '/api/v1/replication/keys',
+    { schema: describeCluster.replicationKeys },
+    async (request, reply) => {
+      const { to = '', cursor = '', limit = '100' } = request.query
+      const page = await admin.owedKeys({ to: String(to), cursor: String(cursor), limit: checkedLimit(Number(limit)) })
+      return reply.header('content-type', json).send(JSON.stringify(page))
+    }
   )
 
   app.get('/api/v1/repair', { schema: describeCluster.repairProgress }, async (_request, reply) =>

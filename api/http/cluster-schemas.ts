@@ -86,6 +86,25 @@ export const describeCluster = {
     summary: 'The repair work of every host: what runs, what waits, what was done',
     response: { 200: jsonReply('Work', { hosts: { type: 'array', items: { type: 'object' } } }) }
   },
+  replication: {
+    tags: cluster,
+    summary: 'What each datacenter still has to give to the others: keys, and the age of the oldest write that is missing',
+    response: {
+      200: jsonReply('Replication', {
+        pairs: { type: 'array', items: { type: 'object' } },
+        hosts: { type: 'array', items: { type: 'object' } }
+      })
+    }
+  },
+  replicationKeys: {
+    tags: cluster,
+    summary: 'Every key of which a datacenter lacks the latest write, a page at a time',
+    querystring: {
+      type: 'object',
+      properties: { to: text, cursor: text, limit: { type: 'string', description: 'Keys of a page; default 100' } }
+    },
+    response: { 200: jsonReply('Page', { keys: { type: 'array', items: { type: 'object' } }, cursor: {} }), 400: problem }
+  },
   repair: {
     tags: cluster,
     summary: 'Compare all replicas, mend what differs and deliver hints now; answers with how things stand at the beginning',

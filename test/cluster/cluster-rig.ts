@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { DevCluster, type DevOptions } from '../../deploy/dev.ts'
 import type { Fault } from '../../deploy/fault-injection.ts'
 
-const offsets = [0, 350, 550, 750]
+const offsets = [0, 350, 550, 750, 850]
 const hostsMax = 8
 
 /** A real cluster on this machine, on ports and in a directory of its own; gone when the test is through. */

@@ -51,7 +51,7 @@ export class PlansRig {
 
   /** A machine whose host waits to be told what to do. @returns its name */
   newcomer(): string {
-    const { name } = this.cluster.add(true)
+    const { name } = this.cluster.add({ asksFirst: true })
     this.cluster.start(name)
     this.until(() => this.row(name)?.isWaiting === true)
     return name

@@ -23,7 +23,7 @@ t.test(
     )
     t.equal(sumOf(cluster, 'strays_cleared_total'), before)
     for (const key of keys) t.equal(client.values('h4', key, { level: 'all' })?.length, 1)
-    t.same(disagreements(cluster, view, replicas), [])
+    t.same(disagreements(cluster, [view], replicas), [])
     t.same(crashesOf(cluster), [])
   }
 )
