@@ -16,14 +16,14 @@ for (const lost of ['dc1', 'dc2']) {
       const rig = datacenters({ seed: 21 })
       const keys = keysNamed(40)
       const [here, there] = lost === 'dc1' ? ['h4', 'h1'] : ['h1', 'h4']
-      for (const key of keys) rig.client.put(here!, key, key)
+      for (const key of keys) rig.client.put(here, key, key)
       t.ok(rig.until(() => areAllEqual(rig) && owedOnDisk(rig).length === 0, 30_000))
       lose(rig, lost)
       const serves = (): boolean => {
         const [probe] = keysNamed(1, 'probe')
         return (
-          rig.client.put(here!, probe!, 'x', undefined, { level: 'local_quorum' })?.kind === 'written' &&
-          rig.client.get(here!, keys[0]!, { level: 'local_quorum' })?.kind === 'got'
+          rig.client.put(here, probe!, 'x', undefined, { level: 'local_quorum' })?.kind === 'written' &&
+          rig.client.get(here, keys[0]!, { level: 'local_quorum' })?.kind === 'got'
         )
       }
       for (let second = 0; second < 15; second++) {
@@ -34,15 +34,15 @@ for (const lost of ['dc1', 'dc2']) {
       let isBack = false
       for (let second = 0; second < 90 && !isBack; second++) {
         if (!serves()) t.fail(`second ${second} of its return`)
-        const values = rig.client.values(there!, keys[7]!, { level: 'local_quorum' })
+        const values = rig.client.values(there, keys[7]!, { level: 'local_quorum' })
         // Refused, or right: never 'there is nothing'.
         if (values !== undefined) t.same(values, [keys[7]])
         rig.run(1_000)
         isBack = areAllEqual(rig)
       }
       t.ok(isBack, 'all six hold the same again')
-      for (const key of keys) t.same(rig.client.values(there!, key, { level: 'all' }), [key])
-      const members = membersIn(rig.cluster.machine(here!).saved!.members, lost)
+      for (const key of keys) t.same(rig.client.values(there, key, { level: 'all' }), [key])
+      const members = membersIn(rig.cluster.machine(here).saved!.members, lost)
       t.equal(members.filter(({ state, standing }) => state === 'up' && standing === 'up').length, 3)
       t.equal(members.filter(({ state }) => state === 'removed').length, 3, 'their old selves never return')
       t.same(crashesOf(rig.cluster), [])
