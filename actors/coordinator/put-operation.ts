@@ -3,6 +3,7 @@ import { type CausalContext, emptyContext } from '../../model/causal-context.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { Quorum, strength, type Verdict } from '../../model/quorum.ts'
 import { plainType } from '../../model/value-coding.ts'
+import type { Durability } from '../../storage/store.ts'
 import { shipTo, withElsewhere } from '../replication/elsewhere.ts'
 import type { Accepted, PutReply, Written } from './coordinator-protocol.ts'
 import {
