@@ -6,6 +6,8 @@ const repeatMsMin = 60_000
 /** Kinds of complaints that are remembered; beyond it all are forgotten. */
 const kindsMax = 64
 const characterMax = 400
+/** A host that is not there: who tells of that is gossip, and when all start together it is so for each of them. */
+const away = /^Error (?:trying to connect|connecting) to .*connection refused$/
 
 /**
  * What becomes of the lines that a nats-server logs: errors (a certificate or a secret that is refused, above all) go to the host's log, each kind once a minute,
@@ -24,7 +26,7 @@ export function natsComplaints(log: Log, metrics: Metrics, now: () => number): (
     if (last !== undefined && now() - last < repeatMsMin) return
     if (told.size >= kindsMax) told.clear()
     told.set(kind, now())
-    log.warn({ said: withoutCredentials(text).slice(0, characterMax) }, 'nats-server complains')
+    log[away.test(text) ? 'debug' : 'warn']({ said: withoutCredentials(text).slice(0, characterMax) }, 'nats-server complains')
   }
 }
 

@@ -3,6 +3,22 @@ import { natsComplaints } from '../../deploy/nats-complaints.ts'
 import type { Log, LogFields } from '../../runtime/log.ts'
 import { MetricRegistry } from '../../runtime/metrics.ts'
 
+t.test('another host is not there → said to whoever looks for everything, and not a warning', async t => {
+  const said: string[] = []
+  const noteAs = (level: string) => (fields: LogFields) => void said.push(`${level} ${String(fields['said'])}`)
+  const log: Log = { debug: noteAs('debug'), info: noteAs('info'), warn: noteAs('warn'), error: noteAs('error') }
+  const hear = natsComplaints(log, new MetricRegistry(), () => 0)
+  hear('[17] [ERR] Error trying to connect to route (attempt 1): dial tcp 127.0.0.1:7622: connect: connection refused')
+  hear(
+    '[17] [ERR] Error connecting to explicit gateway "x_dc2" (attempt 1): dial tcp 127.0.0.1:7923: connect: connection refused'
+  )
+  hear('[17] [ERR] Error trying to connect to route (attempt 1): dial tcp 127.0.0.1:7622: connect: permission denied')
+  t.same(
+    said.map(each => each.slice(0, 5).trim()),
+    ['debug', 'debug', 'warn']
+  )
+})
+
 t.test(
   'lines of a nats-server → errors are logged, each kind once a minute, all counted; no credentials, no other lines',
   async t => {
