@@ -11,8 +11,8 @@ const fileSecondsDefault = 120
 const headCharacters = 2_000
 let nextMark = 0
 
-/** Folders whose files start whole clusters or use every core: one at a time, after all others. */
-const aloneFolders = /^test\/(?:cluster|simulation|browser)\//
+/** Folders whose files use every core: one at a time, after all others. */
+const aloneFolders = /^test\/browser\//
 
 /**
  * What a test file says of itself at its top: `// test: alone` (nothing else runs meanwhile), `// test: seconds 300`.

@@ -1,4 +1,4 @@
-// test: alone, seconds 240
+// test: seconds 240
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { StoreError } from '../../api/client/errors.ts'

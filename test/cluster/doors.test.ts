@@ -1,4 +1,4 @@
-// test: alone, seconds 120
+// test: seconds 120
 import t from 'tap'
 import { kvDoorContract } from '../api/kv-door-contract.ts'
 import { badInput } from './door-bad-input.ts'

@@ -1,4 +1,4 @@
-// test: alone, seconds 180
+// test: seconds 180
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { type Host, startHost } from '../../deploy/host.ts'

@@ -1,4 +1,4 @@
-// test: alone, seconds 180
+// test: seconds 180
 import { spawn } from 'node:child_process'
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'

@@ -1,4 +1,4 @@
-// test: alone, seconds 120
+// test: seconds 120
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'

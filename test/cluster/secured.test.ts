@@ -1,4 +1,4 @@
-// test: alone, seconds 180
+// test: seconds 180
 import { createConnection, createServer } from 'node:net'
 import { connect as connectNats } from 'nats'
 import t from 'tap'

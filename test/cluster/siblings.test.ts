@@ -1,4 +1,4 @@
-// test: alone, seconds 120
+// test: seconds 120
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { startCluster } from './cluster-rig.ts'

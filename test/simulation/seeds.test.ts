@@ -1,4 +1,4 @@
-// test: seconds 400
+// test: alone, seconds 400
 import { availableParallelism } from 'node:os'
 import t from 'tap'
 import { faultKinds } from '../../simulation/fault-plan.ts'
