@@ -42,12 +42,19 @@ t.test('fault plan: a kind that is left out leaves the others as they were', asy
   )
 })
 
-t.test('fault plan: one fault at most destroys what was acknowledged; and every kind comes up', async t => {
-  const met = new Set<string>()
-  for (let seed = 0; seed < 200; seed++) {
-    const faults = plan(seed)
-    for (const { kind } of faults) met.add(kind)
-    t.ok(faults.filter(({ kind }) => ['wipe', 'restore', 'corrupt', 'remove'].includes(kind)).length <= 1)
+t.test(
+  'fault plan: one fault at most destroys what was acknowledged; every kind comes up, cuts between datacenters where there are two',
+  async t => {
+    const two = { ...bounds, datacenters: [bounds.hosts.slice(0, 3), bounds.hosts.slice(3)] }
+    const met = new Set<string>()
+    const metByTwo = new Set<string>()
+    for (let seed = 0; seed < 200; seed++) {
+      const faults = plan(seed)
+      for (const { kind } of faults) met.add(kind)
+      for (const { kind } of drawFaults(faultKinds, two, new SeededRandom(seed))) metByTwo.add(kind)
+      t.ok(faults.filter(({ kind }) => ['wipe', 'restore', 'corrupt', 'remove'].includes(kind)).length <= 1)
+    }
+    t.same([...met].sort(), faultKinds.filter(kind => kind !== 'dc-cut').sort())
+    t.same([...metByTwo].sort(), [...faultKinds].sort())
   }
-  t.same([...met].sort(), [...faultKinds].sort())
-})
+)
