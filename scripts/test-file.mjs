@@ -15,7 +15,8 @@ let nextMark = 0
 const aloneFolders = /^test\/browser\//
 
 /**
- * What a test file says of itself at its top: `// test: alone` (nothing else runs meanwhile), `// test: seconds 300`.
+ * What a test file says of itself at its top: `// test: alone` (nothing else runs meanwhile), `// test: seconds 300`, `// test: soak` (it runs with `--soak`, or
+ * where it is named).
  * @param paths the source, which the compiler may strip of its first comment, and the compiled file, which is always there
  */
 export function readDirectives(name, ...paths) {
@@ -23,6 +24,7 @@ export function readDirectives(name, ...paths) {
   const head = path === undefined ? '' : readFileSync(path, 'utf8').slice(0, headCharacters)
   return {
     alone: aloneFolders.test(name) || /^\/\/ test:.*\balone\b/m.test(head),
+    soak: /^\/\/ test:.*\bsoak\b/m.test(head),
     seconds: Number(/^\/\/ test:.*\bseconds (\d+)/m.exec(head)?.[1] ?? fileSecondsDefault)
   }
 }

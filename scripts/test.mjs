@@ -1,5 +1,5 @@
 // npm test: sets up what is missing, then runs every build/test/**/*.test.js, each in a process of its own.
-// npm test -- [words] [--coverage] [--bail] [--jobs N]
+// npm test -- [words] [--coverage] [--bail] [--soak] [--jobs N]
 import './node-version.mjs'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { setUp } from './setup.mjs'
 const usage = `npm test -- [words] [options]
   words         run only the files whose path holds one of them: npm test -- model bus
   --coverage    measure what the tests reach; a table here, pages in coverage/
+  --soak        the long ones too; a file that a word names runs in any case
   --bail        stop at the first file that fails
   --jobs N      files at a time (default 2)
   --build DIR   run the tests compiled there, without any set-up`
@@ -23,7 +24,7 @@ try {
 }
 
 function readOptions(args) {
-  const types = { coverage: 'boolean', bail: 'boolean', jobs: 'string', build: 'string', help: 'boolean' }
+  const types = { coverage: 'boolean', bail: 'boolean', soak: 'boolean', jobs: 'string', build: 'string', help: 'boolean' }
   let parsed
   try {
     parsed = parseArgs({
@@ -42,7 +43,8 @@ function readOptions(args) {
   const jobs = Number(values.jobs ?? 2)
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new SetUpError(`--jobs takes a number from 1 to 64, not ${values.jobs}`)
-  return { words: positionals, coverage: values.coverage === true, bail: values.bail === true, jobs, build: values.build }
+  const { coverage = false, bail = false, soak = false, build } = values
+  return { words: positionals, coverage, bail, soak, jobs, build }
 }
 
 /** @returns the exit status */
@@ -62,6 +64,7 @@ async function main(options) {
       const path = join(buildFolder, name.replace(/\.ts$/, '.js'))
       return { name, path, ...readDirectives(name, join(root, name), path) }
     })
+    .filter(file => !file.soak || options.soak || options.words.length > 0)
   const coverageFolder = options.coverage ? mkdtempSync(join(tmpdir(), 'carillon-coverage-')) : undefined
   if (coverageFolder !== undefined) env.NODE_V8_COVERAGE = coverageFolder
 

@@ -1,4 +1,4 @@
-// test: alone, seconds 90
+// test: soak, alone, seconds 90
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'

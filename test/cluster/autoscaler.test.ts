@@ -1,4 +1,4 @@
-// test: alone, seconds 300
+// test: soak, alone, seconds 300
 import t from 'tap'
 import { connect as connectNats } from 'nats'
 import { connect } from '../../api/client/client.ts'

@@ -1,4 +1,4 @@
-// test: seconds 300
+// test: soak, seconds 300
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

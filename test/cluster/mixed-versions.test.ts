@@ -1,4 +1,4 @@
-// test: seconds 420
+// test: soak, seconds 420
 import { join } from 'node:path'
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'

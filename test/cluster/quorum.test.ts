@@ -1,4 +1,4 @@
-// test: alone, seconds 120
+// test: seconds 120
 import t from 'tap'
 import { ask, startCluster, until } from './cluster-rig.ts'
 

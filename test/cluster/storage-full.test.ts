@@ -1,4 +1,4 @@
-// test: alone, seconds 120
+// test: seconds 120
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
