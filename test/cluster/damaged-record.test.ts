@@ -1,4 +1,4 @@
-// test: seconds 120
+// test: alone, seconds 120
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
