@@ -52,6 +52,16 @@ t.test('nats-server: started → ready on free ports, files closed to others; st
   await server.stop()
 })
 
+t.test('nats-server: a token of any printable characters → logs in, and no other does', async t => {
+  for (const password of ['quo"te"s-and-\\back\\slashes', '$DOLLAR-in-front', "#hash;{braces}[more]'=:,", '~'.repeat(512)]) {
+    const server = await natsServerFor(t, { application: { user: 'app', password } })
+    const nc = await connect({ servers: server.url, user: 'app', pass: password })
+    await nc.close()
+    await t.rejects(connect({ servers: server.url, user: 'app', pass: `${password}x`, reconnect: false }))
+    await server.stop()
+  }
+})
+
 t.test('nats-server: the host dies by SIGKILL → its server goes too', async t => {
   const host = spawn(process.execPath, [fileURLToPath(new URL('nats-host.fixture.js', import.meta.url)), await folderFor(t)], {
     stdio: ['ignore', 'pipe', 'inherit']
