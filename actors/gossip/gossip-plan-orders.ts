@@ -2,7 +2,7 @@ import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import { isGone, type Member } from '../../model/membership.ts'
-import { type KeptPlan, planIn, progressOf, turnIn } from '../../model/plan.ts'
+import { planIn, progressOf, turnIn } from '../../model/plan.ts'
 import { type PlanSetting, whyNotPlanned } from '../../model/plan-rules.ts'
 import { changesOf, ticketOf } from '../../model/ring-change.ts'
 import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
@@ -31,9 +31,10 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
     return refuse(fault('unavailable', `${self.name} does not know the others yet: try again`))
   const kept = planIn(ringRowsOf(state))
   if (order.what !== 'tell') {
-    if (kept !== undefined && kept.keeper !== self) {
-      if (kept.keeper.state === 'down') return refuse(keeperIsDown(kept))
-      return context.signal<GossipMessage>(agentOf(kept.keeper.name) as Ref<GossipMessage>, message)
+    const keeper = kept?.keeper ?? keeperToBe(state, self, message, context)
+    if (keeper !== self) {
+      if (keeper.state === 'down') return refuse(keeperIsDown(keeper))
+      return context.signal<GossipMessage>(agentOf(keeper.name) as Ref<GossipMessage>, { ...message, isPassedOn: true })
     }
     const why = carryOut(state, self, kept?.plan, order, context)
     if (why !== undefined) return refuse(why)
@@ -43,16 +44,23 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
   tell(state, replyTo, context)
 }
 
+/** Of a plan that is still to be: this host where it is up, else another one that is. */
+function keeperToBe(state: GossipState, self: Member, { order, isPassedOn }: Of<'plan'>, context: GossipContext): Member {
+  if (order.what !== 'stage' || self.standing === 'up' || isPassedOn === true) return self
+  const others = ringRowsOf(state).filter(({ uid, standing }) => standing === 'up' && isLivingOther(state, uid, context))
+  return others.sort((a, b) => a.uid - b.uid)[0] ?? self
+}
+
 /** At once, since the operator's next word may be to any of them. */
 function tellOthers(state: GossipState, { uid }: Member, context: GossipContext): void {
   const others = state.members.members.filter(member => isLivingOther(state, member.uid, context))
   for (const { name } of others.slice(0, tellsMax)) sendRows(state, name, [uid], [], context)
 }
 
-function keeperIsDown({ keeper }: KeptPlan): Fault {
+function keeperIsDown({ name }: Member): Fault {
   return fault(
     'bad_request',
-    `${keeper.name} keeps the plan and is down: start it again, or take the plan away with it (carillon remove ${keeper.name})`
+    `${name} keeps the plan and is down: start it again, or take the plan away with it (carillon remove ${name})`
   )
 }
 
@@ -125,7 +133,7 @@ function stage(
     return fault('bad_request', detail)
   }
   if (plan === undefined && self.standing !== 'up')
-    return fault('bad_request', `${self.name} is ${self.standing} and cannot keep a plan: ask another host`)
+    return fault('bad_request', `${self.name} is ${self.standing} and cannot keep a plan: ask a host that is up`)
   const change = changeOf(state, wanted)
   if ('code' in change) return change
   const changes = [...(plan?.changes ?? []), change]

@@ -129,8 +129,8 @@ export type GossipMessage =
   | { readonly kind: 'leave'; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
   /** Have a dead host removed; passed on to the host that sees it through already. Answered as `leave`. */
   | { readonly kind: 'remove'; readonly name: string; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
-  /** An operator's word on staged changes; passed on to the host that keeps them. Answered by `plan-told` or `refused`. */
-  | { readonly kind: 'plan'; readonly order: PlanOrder; readonly replyTo: Ref<PlanReply> }
+  /** An operator's word on staged changes; passed on to the host that keeps them, or can. Answered by `plan-told` or `refused`. */
+  | { readonly kind: 'plan'; readonly order: PlanOrder; readonly isPassedOn?: true; readonly replyTo: Ref<PlanReply> }
   /** What this host's threads keep for others, while it is drained. */
   | HintsListed
   /** From the transfer agent: all that this host will own on the future ring has arrived. `epoch`: see `arrivalOf`. */

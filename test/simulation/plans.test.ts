@@ -25,6 +25,20 @@ t.test('D4, I18: a host is replaced → only what it had moves, the others keep 
   t.same(crashesOf(rig.cluster), [])
 })
 
+t.test('a host that waits to be told is asked to stage → one that is up keeps the plan, whichever is asked', async t => {
+  const rig = new PlansRig(7, 4)
+  const name = rig.newcomer()
+  t.equal(rig.standing(name), 'joining')
+  t.match(rig.stage(name, { kind: 'leave', host: 'h9' }), /there is no host "h9"/)
+  t.equal(rig.stage(name, { kind: 'join', host: name }), '')
+  const { keeper } = rig.plan(name)!
+  t.not(keeper.name, name)
+  t.equal(rig.standing(keeper.name), 'up')
+  t.equal(rig.order(name, { what: 'commit' }), '')
+  t.ok(rig.until(() => rig.standing(name) === 'up' && rig.plan('h1') === undefined))
+  t.same(crashesOf(rig.cluster), [])
+})
+
 t.test('I5: a dead host is replaced → its partitions come from the other replicas, and it is removed', async t => {
   const rig = new PlansRig(2, 5)
   rig.cluster.kill('h2', true)
