@@ -14,6 +14,7 @@ import {
 import { digestOf } from '../../model/siblings-codec.ts'
 import type { Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord } from '../../storage/store.ts'
+import type { NoteMended } from '../scrub/damage-protocol.ts'
 import type { StoreResources } from '../store-resources.ts'
 import { mergedBytes } from '../vnode/merged-bytes.ts'
 import type { Resolver, VnodeMessage } from '../vnode/vnode-protocol.ts'
@@ -72,6 +73,33 @@ export class VnodeOwed {
       const sinceMs = before?.sinceMs ?? context.wallMs()
       this.#ledger.kept(this.#partition, tag, sinceMs, before !== undefined)
       store.write(this.#partition, owedKey, encodeOwed({ sinceMs, digest, siblings: copy }), 'committed', this.#settled(context))
+    }
+  }
+
+  /** Writes a damaged note anew, as of now: at worst what has arrived is given once more. */
+  mend(owedKey: Key, context: VnodeContext): NoteMended {
+    if (owedKey <= owedStart || owedKey >= owedEnd) return 'no-note'
+    const { store } = context.resources
+    const digest = this.#digestHere(keyOfOwed(owedKey), context)
+    if (digest === undefined) {
+      // What the note alone had, the comparison with the other datacenter brings from the owners.
+      store.erase(this.#partition, owedKey, this.#settled(context))
+    } else {
+      const owed: Owed = { sinceMs: context.wallMs(), digest, siblings: nothing }
+      store.write(this.#partition, owedKey, encodeOwed(owed), 'committed', this.#settled(context))
+    }
+    this.#ledger.open(this.#partition, this.#found(context))
+    return digest === undefined ? 'lost' : 'mended'
+  }
+
+  /** 0: the record is damaged as well; what comes in its place will be given. undefined: there is none. */
+  #digestHere(key: Key, { resources }: VnodeContext): number | undefined {
+    try {
+      const record = resources.store.read(this.#partition, key)
+      return record === undefined ? undefined : digestOf(record)
+    } catch (error) {
+      if (error instanceof CorruptRecord) return 0
+      throw error
     }
   }
 

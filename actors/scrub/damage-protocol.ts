@@ -23,3 +23,6 @@ export type RepairReply = {
   readonly corrupt: number
   readonly next: Key | undefined
 }
+
+/** What became of a damaged record that only this vnode has: no other owner can be asked for it. `no-note`: it is none of these. */
+export type NoteMended = 'mended' | 'lost' | 'no-note'

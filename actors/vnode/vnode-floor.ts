@@ -11,10 +11,12 @@ import type { Context } from '../../runtime/actor.ts'
 import type { Counter } from '../../runtime/metrics.ts'
 import { type Completion, retiredMs, type Store } from '../../storage/store.ts'
 import { decodeFloor, encodeFloor, floorKeysOf, floorsEnd, floorsStart, type KeptFloor } from '../floor/floor-codec.ts'
+import { type CameVersions, noteCame } from './came-versions.ts'
 import { ClassLookup, classesHash, classesIn, type KeyClasses } from './key-classes.ts'
 import { FloorIntake, type LookedUpFloor, vectorIn, withLookup } from './kept-floors.ts'
 import { SettledWrites } from './settled-writes.ts'
 import type { StoreResources } from '../store-resources.ts'
+import type { NoteMended } from '../scrub/damage-protocol.ts'
 import type { FloorMessage, FloorReply, Settlement } from '../floor/floor-protocol.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
 import { isRestoreOpen } from './vnode-restore.ts'
@@ -29,8 +31,7 @@ type Raise = Extract<FloorMessage, { kind: 'raise-floor' }>
 interface Prepared {
   readonly token: string
   readonly failures: number
-  /** Of each vnode id, the lowest counter among the versions that came from other replicas. */
-  readonly came: Map<number, number>
+  readonly came: CameVersions
 }
 
 interface Sweep {
@@ -174,7 +175,7 @@ export class VnodeFloors {
       context.send(replyTo, { kind: 'obsolete', floor })
       return undefined
     }
-    if (this.#prepared !== undefined && taken !== undefined) note(this.#prepared.came, local ?? emptySiblings, taken)
+    if (this.#prepared !== undefined && taken !== undefined) noteCame(this.#prepared.came, local ?? emptySiblings, taken)
     return taken
   }
 
@@ -210,6 +211,14 @@ export class VnodeFloors {
     for (const key of corrupt) {
       if (key < floorsEnd) context.log.error({ partition: this.#partition }, 'a copy of a floor is damaged; the other one holds')
     }
+  }
+
+  /** Writes a damaged copy of a floor anew from the other one. */
+  mend(key: Key, context: VnodeContext): NoteMended {
+    if (key <= floorsStart || key >= floorsEnd) return 'no-note'
+    const kept = this.#kept.find(({ n }) => floorKeysOf(n).includes(key))
+    if (kept !== undefined) this.#enforce(kept, kept, nobody, context)
+    return kept === undefined ? 'lost' : 'mended'
   }
 
   /** Two copies of a class are one floor: what either proves holds. */
@@ -364,14 +373,6 @@ const ignored: Completion = Object.freeze({ settled() {} })
 
 function fail(to: FloorRef, why: Fault, context: VnodeContext): void {
   context.send(to, { kind: 'failed', fault: why })
-}
-
-/** Versions that were not seen here before. */
-function note(came: Map<number, number>, local: Siblings, incoming: Siblings): void {
-  for (const { vnode, counter } of incoming.versions) {
-    if (local.versions.some(version => version.vnode === vnode && version.counter === counter)) continue
-    came.set(vnode, Math.min(came.get(vnode) ?? Number.POSITIVE_INFINITY, counter))
-  }
 }
 
 class Settled implements Completion {

@@ -1,7 +1,7 @@
 import { addressOf, type Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { hintsEnd, hintsStart } from '../../model/hint.ts'
-import { type Key, keyBytesOf } from '../../model/key.ts'
+import { type Key, keyBytesOf, systemKeysEnd } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
 import { emptySiblings, merge } from '../../model/siblings.ts'
 import { decodeSiblings, encodeSiblings } from '../../model/siblings-codec.ts'
@@ -12,7 +12,7 @@ import type { Settlement } from '../floor/floor-protocol.ts'
 import type { MendWanted } from '../scrub/record-repairer-protocol.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { VnodeMessage } from './vnode-protocol.ts'
-import type { RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
+import type { NoteMended, RepairMessage, RepairReply } from '../scrub/damage-protocol.ts'
 import type { VnodeTree } from './vnode-tree.ts'
 import { writeFaultsOf } from './write-faults.ts'
 
@@ -30,6 +30,7 @@ const remindMs = 10_000
 export class VnodeRepair {
   readonly #partition: number
   readonly #tree: VnodeTree
+  readonly #mendNote: (key: Key) => NoteMended
   /** Keys that were counted, and that the repairer was told. What is beyond the limit is found again later. */
   readonly #quarantine = new Set<Key>()
   readonly #corrupt: Counter
@@ -37,9 +38,11 @@ export class VnodeRepair {
   readonly #lost: Counter
   #isReminding = false
 
-  constructor(partition: number, tree: VnodeTree, { metrics }: VnodeContext) {
+  /** @param mendNote puts right what the vnode alone has: floors, and what it owes other datacenters */
+  constructor(partition: number, tree: VnodeTree, mendNote: (key: Key) => NoteMended, { metrics }: VnodeContext) {
     this.#partition = partition
     this.#tree = tree
+    this.#mendNote = mendNote
     this.#corrupt = metrics.counter('corrupt_records_total', 'Records whose checksum did not hold; never served')
     this.#repaired = metrics.counter('repaired_records_total', 'Damaged records put right from the other owners')
     this.#lost = metrics.counter('lost_records_total', 'Damaged records of which no other owner knew anything')
@@ -65,7 +68,7 @@ export class VnodeRepair {
     const why = fault('corrupt_record', `${message}; it is being repaired from the other replicas: ask one of them meanwhile`, {
       outcome: 'refused'
     })
-    if (this.#quarantine.has(key)) return why
+    if (this.#quarantine.has(key) || this.#isNote(key, message, context)) return why
     if (this.#quarantine.size >= limits.quarantineMax) {
       context.log.warn(
         { partition: this.#partition, limit: limits.quarantineMax },
@@ -83,6 +86,18 @@ export class VnodeRepair {
     if (!this.#isReminding) context.after(remindMs, { kind: 'remind' })
     this.#isReminding = true
     return why
+  }
+
+  #isNote(key: Key, message: string, context: VnodeContext): boolean {
+    if (key > systemKeysEnd) return false
+    const outcome = this.#mendNote(key)
+    if (outcome === 'no-note') return false
+    this.#corrupt.add()
+    if (outcome === 'mended') this.#repaired.add()
+    else this.#lost.add()
+    const fields = { partition: this.#partition, key: Buffer.from(key, 'latin1').toString('base64url'), outcome }
+    context.log.error(fields, `${message}; it is a note of this replica's own`)
+    return true
   }
 
   /** A scan has found them. */

@@ -9,6 +9,7 @@ import { decodeSiblings, digestOf, encodeSiblings, outlineOf } from '../../model
 import { epochOf, uidOf, type VersionVector } from '../../model/version-vector.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { type Completion, CorruptRecord, type Durability } from '../../storage/store.ts'
+import type { NoteMended } from '../scrub/damage-protocol.ts'
 import type { StoreResources } from '../store-resources.ts'
 import { ackLedgerOf } from './ack-ledger.ts'
 import type { Acked, DirectAck } from './ack-protocol.ts'
@@ -72,12 +73,16 @@ export const vnode: Behaviour<VnodeState, VnodeMessage, { readonly partition: nu
     const tree = new VnodeTree(partition)
     const owed = new VnodeOwed(partition, context)
     const floors = new VnodeFloors(partition, tree, context)
+    const mendNote = (key: Key): NoteMended => {
+      const outcome = floors.mend(key, context)
+      return outcome === 'no-note' ? owed.mend(key, context) : outcome
+    }
     return {
       partition,
       tree,
       floors,
       hints: new VnodeHints(partition, owed, context),
-      repair: new VnodeRepair(partition, tree, context),
+      repair: new VnodeRepair(partition, tree, mendNote, context),
       intake: new VnodeIntake(partition, tree, floors),
       strays: new VnodeStrays(partition, tree, floors, owed, context),
       owed,
