@@ -97,10 +97,11 @@ ${advertised('  advertise', config.advertise, ports.route)}${tlsBlock(config.tls
 ${gatewayOf(config)}`
 }
 
-function gatewayOf({ bindHost, cluster, gateway, routeSecret, tls }: NatsConfig): string {
+function gatewayOf({ advertise, bindHost, cluster, gateway, routeSecret, tls }: NatsConfig): string {
   if (gateway === undefined) return ''
   const shown = routeSecret === undefined ? undefined : secret(routeSecret)
-  return gatewayText(cluster, bindHost, { ...gateway, port: port(gateway.port) }, shown, tlsBlock(tls, true), route =>
+  const told = advertised('  advertise', advertise, gateway.port)
+  return gatewayText(cluster, bindHost, { ...gateway, port: port(gateway.port) }, shown, told, tlsBlock(tls, true), route =>
     routeUrl(route, routeSecret).replace('nats-route:', 'nats:')
   )
 }

@@ -1,0 +1,117 @@
+import { connect } from '../../../api/client/client.ts'
+import type { ChaosHost } from '../chaos-host.ts'
+import { DatacenterLoad } from '../datacenter-load.ts'
+import { bothEqualMsMax, checkEachQuorum, checkNothingOwed } from '../datacenters.ts'
+import { checkHealed, type Stage, withStore } from '../scenario.ts'
+import { pause } from '../shell.ts'
+import { codeOf } from '../workload.ts'
+
+const calmMs = 5_000
+const graceMs = 2_000
+const awayMs = 15_000
+const afterMs = 5_000
+const againMs = 250
+/** From the start of the last host of a datacenter that was replaced until all see all as up: it is founded, then joined host by host. */
+const foundedMsMax = 300_000
+const knownBucket = 'known'
+const knownKeys = 20
+
+/**
+ * All hosts of a datacenter lose their power at one moment under writes to both, and come back with their disks: nothing is lost. Then, when it
+ * owes nothing, it is replaced by an empty one of the same name: its data come from the other. The other serves all the time.
+ * In turn the last datacenter and the first, which began the cluster.
+ */
+export async function datacenterLost(stage: Stage): Promise<void> {
+  const { cluster, report, options } = stage
+  await withStore(stage, async store => {
+    for (let number = 0; number < knownKeys; number++)
+      await store.bucket<string>(knownBucket).put(`k${number}`, `k${number}`, { consistency: 'each_quorum', timeoutMs: 10_000 })
+  })
+  for (let round = 1; round <= options.rounds && report.violations.length === 0; round++) {
+    const lost = cluster.datacenters.at(round % 2 === 1 ? -1 : 0)!
+    const other = cluster.datacenters.find(dc => dc !== lost)!
+    await powerFails(stage, round, lost, other)
+    if (report.violations.length === 0) await isReplaced(stage, round, lost, other)
+  }
+}
+
+async function powerFails(stage: Stage, round: number, lost: string, other: string): Promise<void> {
+  const { cluster, report } = stage
+  const hosts = cluster.hostsOf(lost)
+  const load = await DatacenterLoad.start(stage, `power ${round}`)
+  await pause(calmMs)
+  load.phase(`round ${round}: before`, false)
+  report.say(`round ${round}: the power of all hosts of ${lost} fails`)
+  await cluster.loseHosts(hosts)
+  await pause(awayMs)
+  await checkEachQuorum(stage, other, lost, true)
+  load.phase(`round ${round}: without power in ${lost}`, true)
+  for (const host of hosts) host.up()
+  const settledMs = await cluster.settled()
+  const healedMs = performance.now()
+  report.say(`round ${round}: ${lost} is up again, with its disks, after ${(settledMs / 1000).toFixed(1)} s`)
+  await pause(graceMs)
+  load.phase(`round ${round}: ${lost} comes back`, true)
+  await pause(afterMs)
+  await load.stop([lost])
+  await Promise.all([checkNothingOwed(stage, healedMs), checkHealed(stage, { sinceMs: healedMs, limitMs: bothEqualMsMax })])
+}
+
+/** What the lost datacenter owed would be lost with its disks; it has had no clients since it owed nothing. */
+async function isReplaced(stage: Stage, round: number, lost: string, other: string): Promise<void> {
+  const { cluster, report } = stage
+  const hosts = cluster.hostsOf(lost)
+  const load = await DatacenterLoad.start(stage, `replaced ${round}`, [other])
+  await pause(calmMs)
+  report.say(`round ${round}: all of ${lost} is lost, disks and all`)
+  load.phase(`round ${round}: before the loss`, true)
+  await cluster.loseHosts(hosts)
+  await pause(awayMs)
+  load.phase(`round ${round}: ${lost} is lost`, true)
+  cluster.replaceByEmpty(hosts)
+  const startMs = performance.now()
+  for (const host of hosts) host.up()
+  const watch = watchReads(stage, hosts)
+  await cluster.settled(cluster.hosts, foundedMsMax)
+  const healedMs = performance.now()
+  report.figure(`round ${round}: ${lost} is founded anew`, { all_up_after_ms: Math.round(healedMs - startMs) })
+  load.phase(`round ${round}: ${lost} is founded anew`, true)
+  await pause(afterMs)
+  load.phase(`round ${round}: ${lost} is back`, true)
+  await load.stop()
+  report.figure(`round ${round}: reads of ${lost} meanwhile`, await watch.stop())
+  await Promise.all([checkNothingOwed(stage, healedMs), checkHealed(stage, { sinceMs: healedMs, limitMs: bothEqualMsMax })])
+}
+
+/** Hosts that have lost their data may refuse to read. They never say that there is nothing, or something else. */
+function watchReads({ report }: Stage, hosts: readonly ChaosHost[]): { stop(): Promise<Record<string, number>> } {
+  const counts: Record<string, number> = {}
+  const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
+  let isOver = false
+  const watch = async (host: ChaosHost): Promise<void> => {
+    for (let number = 0; !isOver; number = (number + 1) % knownKeys) {
+      await pause(againMs)
+      const key = `k${number}`
+      try {
+        const store = await connect({ servers: host.nats })
+        try {
+          const value = (await store.bucket<string>(knownBucket).get(key, { consistency: 'one', timeoutMs: 2_000 }))?.value
+          count(value === key ? 'right' : 'wrong')
+          if (value !== key) report.violate(`D6: ${host.name}, which has lost its disk, reads ${key} as ${value ?? 'nothing'}`)
+        } finally {
+          await store.close()
+        }
+      } catch (error) {
+        count(codeOf(error))
+      }
+    }
+  }
+  const all = Promise.all(hosts.map(watch))
+  return {
+    async stop() {
+      isOver = true
+      await all
+      return counts
+    }
+  }
+}
