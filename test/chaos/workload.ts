@@ -131,7 +131,7 @@ async function recorded(
 
 /** Each writes numbers that rise into keys of its own, and reads its own and others': no read may show less than was acknowledged. */
 async function registerClient(client: Client): Promise<void> {
-  const { random, store, violations, name, level = 'quorum' } = client
+  const { random, store, violations, name, ledger, level = 'quorum' } = client
   const [reading, writing] = [
     { ...strictRead, consistency: level },
     { ...strictWrite, consistency: level }
@@ -152,14 +152,17 @@ async function registerClient(client: Client): Promise<void> {
         const stored = await bucket.put(key, value, context === undefined ? writing : { ...writing, context })
         contexts.set(key, stored.context)
         register.acknowledged = value
+        ledger.note({ register: key, wrote: value, startMs })
       } else {
         const { acknowledged } = register
         const found = await bucket.get(key, reading)
         const values = found?.siblings.map(version => version.value) ?? [0]
-        if (Math.max(...values) < acknowledged)
+        if (Math.max(...values) < acknowledged) {
+          ledger.note({ register: key, read: values, acknowledged, by: name, startMs })
           violations.push(
             `I10: ${name} read ${values.join(' ')} of ${key} at a strict quorum, and ${acknowledged} had been acknowledged before the read began`
           )
+        }
         if (Math.max(...values) > register.attempted)
           violations.push(`I6: ${name} read ${values.join(' ')} of ${key}, which nobody wrote`)
       }

@@ -4,7 +4,8 @@ import { DatacenterLoad } from '../datacenter-load.ts'
 import { bothEqualMsMax, checkEachQuorum, checkNothingOwed } from '../datacenters.ts'
 import { checkHealed, type Stage, withStore } from '../scenario.ts'
 import { pause } from '../shell.ts'
-import { codeOf } from '../workload.ts'
+import { contentsOf } from '../stores.ts'
+import { codeOf, registers, workloadKey } from '../workload.ts'
 
 const calmMs = 5_000
 const graceMs = 2_000
@@ -15,6 +16,7 @@ const againMs = 250
 const foundedMsMax = 300_000
 const knownBucket = 'known'
 const knownKeys = 20
+const quorum = 2
 
 /**
  * All hosts of a datacenter lose their power at one moment under writes to both, and come back with their disks: nothing is lost. Then, when it
@@ -43,6 +45,7 @@ async function powerFails(stage: Stage, round: number, lost: string, other: stri
   load.phase(`round ${round}: before`, false)
   report.say(`round ${round}: the power of all hosts of ${lost} fails`)
   await cluster.loseHosts(hosts)
+  await checkDisks(stage, lost)
   await pause(awayMs)
   await checkEachQuorum(stage, other, lost, true)
   load.phase(`round ${round}: without power in ${lost}`, true)
@@ -55,6 +58,28 @@ async function powerFails(stage: Stage, round: number, lost: string, other: stri
   await pause(afterMs)
   await load.stop([lost])
   await Promise.all([checkNothingOwed(stage, healedMs), checkHealed(stage, { sinceMs: healedMs, limitMs: bothEqualMsMax })])
+}
+
+/** I1, of a datacenter whose hosts are down: what its own clients were told, on its own disks. */
+async function checkDisks({ cluster, directory, ledger, report }: Stage, dc: string): Promise<void> {
+  const registered = [...registers].flatMap(([key, { acknowledged }]) =>
+    key.startsWith(`${dc}-`) ? [{ key, acknowledged }] : []
+  )
+  const disks: ReadonlyMap<string, readonly string[]>[] = []
+  for (const host of cluster.hostsOf(dc)) {
+    const { values, damage } = await contentsOf(host, directory)
+    disks.push(values)
+    report.violate(...damage.map(each => `I1: ${each}`))
+  }
+  const isOwn = (line: string): boolean => line.startsWith(`I1: ${dc}-set-`)
+  const lacking = ledger.underReplicated(disks, quorum).filter(isOwn)
+  report.violate(...lacking)
+  for (const { key, acknowledged } of registered) {
+    const values = disks.map(disk => Math.max(0, ...(disk.get(workloadKey('register', key)) ?? []).map(Number)))
+    if (values.filter(value => value >= acknowledged).length < quorum)
+      report.violate(`I1: ${acknowledged} of register ${key} was acknowledged as flushed, and disks have ${values.join(', ')}`)
+  }
+  report.figure(`disks of ${dc}`, { registers: registered.length, lacking: lacking.length })
 }
 
 /** What the lost datacenter owed would be lost with its disks; it has had no clients since it owed nothing. */
