@@ -1,21 +1,17 @@
-import { connect } from '../../../api/client/client.ts'
-import type { ChaosHost } from '../chaos-host.ts'
 import { DatacenterLoad } from '../datacenter-load.ts'
 import { bothEqualMsMax, checkEachQuorum, checkNothingOwed } from '../datacenters.ts'
-import { checkHealed, type Stage, withStore } from '../scenario.ts'
+import { storeKnown, watchKnown } from '../known-keys.ts'
+import { checkHealed, type Stage } from '../scenario.ts'
 import { pause } from '../shell.ts'
 import { contentsOf } from '../stores.ts'
-import { codeOf, registers, workloadKey } from '../workload.ts'
+import { registers, workloadKey } from '../workload.ts'
 
 const calmMs = 5_000
 const graceMs = 2_000
 const awayMs = 15_000
 const afterMs = 5_000
-const againMs = 250
 /** From the start of the last host of a datacenter that was replaced until all see all as up: it is founded, then joined host by host. */
 const foundedMsMax = 300_000
-const knownBucket = 'known'
-const knownKeys = 20
 const quorum = 2
 
 /**
@@ -25,10 +21,7 @@ const quorum = 2
  */
 export async function datacenterLost(stage: Stage): Promise<void> {
   const { cluster, report, options } = stage
-  await withStore(stage, async store => {
-    for (let number = 0; number < knownKeys; number++)
-      await store.bucket<string>(knownBucket).put(`k${number}`, `k${number}`, { consistency: 'each_quorum', timeoutMs: 10_000 })
-  })
+  await storeKnown(stage)
   for (let round = 1; round <= options.rounds && report.violations.length === 0; round++) {
     const lost = cluster.datacenters.at(round % 2 === 1 ? -1 : 0)!
     const other = cluster.datacenters.find(dc => dc !== lost)!
@@ -96,7 +89,7 @@ async function isReplaced(stage: Stage, round: number, lost: string, other: stri
   cluster.replaceByEmpty(hosts)
   const startMs = performance.now()
   for (const host of hosts) host.up()
-  const watch = watchReads(stage, hosts)
+  const watch = watchKnown(stage, hosts)
   await cluster.settled(cluster.hosts, foundedMsMax)
   const healedMs = performance.now()
   report.figure(`round ${round}: ${lost} is founded anew`, { all_up_after_ms: Math.round(healedMs - startMs) })
@@ -106,37 +99,4 @@ async function isReplaced(stage: Stage, round: number, lost: string, other: stri
   await load.stop()
   report.figure(`round ${round}: reads of ${lost} meanwhile`, await watch.stop())
   await Promise.all([checkNothingOwed(stage, healedMs), checkHealed(stage, { sinceMs: healedMs, limitMs: bothEqualMsMax })])
-}
-
-/** Hosts that have lost their data may refuse to read. They never say that there is nothing, or something else. */
-function watchReads({ report }: Stage, hosts: readonly ChaosHost[]): { stop(): Promise<Record<string, number>> } {
-  const counts: Record<string, number> = {}
-  const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
-  let isOver = false
-  const watch = async (host: ChaosHost): Promise<void> => {
-    for (let number = 0; !isOver; number = (number + 1) % knownKeys) {
-      await pause(againMs)
-      const key = `k${number}`
-      try {
-        const store = await connect({ servers: host.nats })
-        try {
-          const value = (await store.bucket<string>(knownBucket).get(key, { consistency: 'one', timeoutMs: 2_000 }))?.value
-          count(value === key ? 'right' : 'wrong')
-          if (value !== key) report.violate(`D6: ${host.name}, which has lost its disk, reads ${key} as ${value ?? 'nothing'}`)
-        } finally {
-          await store.close()
-        }
-      } catch (error) {
-        count(codeOf(error))
-      }
-    }
-  }
-  const all = Promise.all(hosts.map(watch))
-  return {
-    async stop() {
-      isOver = true
-      await all
-      return counts
-    }
-  }
 }
