@@ -81,7 +81,8 @@ export class ChaosCluster {
   /** @returns milliseconds until all of them were up in the eyes of each */
   async start(): Promise<number> {
     for (const host of this.hosts) host.up()
-    return this.settled()
+    // One datacenter is there before another one is founded, and hosts join one after the other.
+    return this.settled(this.hosts, readyMsMax * this.datacenters.length)
   }
 
   async stop(): Promise<void> {
