@@ -1,7 +1,7 @@
 import { isToken } from './bus.ts'
 import { gatewayNameOf, gatewayText, type NatsGateway } from './nats-gateway.ts'
 import { hostPort, type ServerTlsFiles } from './nats-tls.ts'
-import { applicationPermissions } from './subject.ts'
+import { applicationPermissions, requestMappings } from './subject.ts'
 
 export interface Credentials {
   readonly user: string
@@ -63,7 +63,8 @@ export function natsConfigText(config: NatsConfig): string {
     if (!isToken(name)) throw new RangeError(`${JSON.stringify(name)} is no name: use 1 to 64 of A-Z a-z 0-9 _ -`)
   }
   const { ports, bindHost } = config
-  const allowed = applicationPermissions(config.cluster)
+  const heardUnder = config.gateway === undefined ? config.cluster : gatewayNameOf(config.cluster, config.gateway.dc)
+  const allowed = applicationPermissions(config.cluster, heardUnder)
   const application = config.application ?? { user: applicationUser, password: config.door.password }
   return `server_name: ${quoted(config.serverName)}
 host: ${quoted(bindHost)}
@@ -83,12 +84,12 @@ accounts {
       ${userEntry(config.door)}
       ${userEntry(application, `permissions: { publish: ${list(allowed.publish)}, subscribe: ${list(allowed.subscribe)} }`)}
     ]
-  }
+${mappingsOf(config.cluster, heardUnder)}  }
   SYSTEM: { users: [ ${userEntry(config.system)} ] }
 }
 system_account: SYSTEM
 ${config.application === undefined ? `no_auth_user: ${quoted(application.user)}\n` : ''}cluster {
-  name: ${quoted(config.gateway === undefined ? config.cluster : gatewayNameOf(config.cluster, config.gateway.dc))}
+  name: ${quoted(heardUnder)}
   host: ${quoted(bindHost)}
   port: ${port(ports.route)}
 ${advertised('  advertise', config.advertise, ports.route)}${tlsBlock(config.tls, true)}${config.routeSecret === undefined ? '' : `  authorization { user: ${quoted(routeUser)}, password: ${quoted(secret(config.routeSecret))}, timeout: 2 }\n`}  connect_retries: ${routeRetries}
@@ -97,12 +98,19 @@ ${advertised('  advertise', config.advertise, ports.route)}${tlsBlock(config.tls
 ${gatewayOf(config)}`
 }
 
-function gatewayOf({ bindHost, cluster, gateway, routeSecret, tls }: NatsConfig): string {
+function gatewayOf({ advertise, bindHost, cluster, gateway, routeSecret, tls }: NatsConfig): string {
   if (gateway === undefined) return ''
   const shown = routeSecret === undefined ? undefined : secret(routeSecret)
-  return gatewayText(cluster, bindHost, { ...gateway, port: port(gateway.port) }, shown, tlsBlock(tls, true), route =>
+  const told = advertised('  advertise', advertise, gateway.port)
+  return gatewayText(cluster, bindHost, { ...gateway, port: port(gateway.port) }, shown, told, tlsBlock(tls, true), route =>
     routeUrl(route, routeSecret).replace('nats-route:', 'nats:')
   )
+}
+
+function mappingsOf(cluster: string, heardUnder: string): string {
+  if (heardUnder === cluster) return ''
+  const lines = requestMappings(cluster, heardUnder).map(([from, to]) => `${quoted(from)}: ${quoted(to)}`)
+  return `    mappings: { ${lines.join(', ')} }\n`
 }
 
 /** Where the port is not known yet, the server takes the one that it gets. */

@@ -18,6 +18,7 @@ export function gatewayNameOf(cluster: string, dc: string): string {
 /**
  * The gateway's part of a configuration. Messages to another datacenter pass one connection from server to server, and only those that
  * somebody there listens for.
+ * @param advertised the line that says which address servers of other datacenters are told; '': the one that it binds to
  * @param tls the block that says how its connections are encrypted; '' for not at all
  * @param urlOf checks a `host:port` and makes a URL of it
  * @throws {RangeError} a name that could not be written safely
@@ -27,6 +28,7 @@ export function gatewayText(
   bindHost: string,
   { dc, port, remotes }: NatsGateway,
   secret: string | undefined,
+  advertised: string,
   tls: string,
   urlOf: (route: string) => string
 ): string {
@@ -43,7 +45,7 @@ export function gatewayText(
   name: "${gatewayNameOf(cluster, dc)}"
   host: "${bindHost}"
   port: ${port}
-${tls}${secret === undefined ? '' : `  authorization { user: "route", password: "${secret}", timeout: 2 }\n`}  gateways: [
+${advertised}${tls}${secret === undefined ? '' : `  authorization { user: "route", password: "${secret}", timeout: 2 }\n`}  gateways: [
 ${known.join('\n')}
   ]
 }

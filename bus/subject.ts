@@ -197,13 +197,35 @@ export function queueGroup(cluster: string, what: 'kv' | 'admin' | 'ring'): stri
   return `${cluster}-${what}`
 }
 
-/** What an application client may do; everything else is denied it. */
-export function applicationPermissions(cluster: string): {
+/** What each request goes to one host for, whichever: a client's questions, by the first token of their subjects. */
+function requestSubjects(name: string): string[] {
+  return [kvWildcard(name), ringSubject(name), adminWildcard(name)]
+}
+
+/**
+ * Where a nats-server gives requests another subject: [from, to]. So they stay in the datacenter of the server that the client is connected to; a
+ * gateway would take them to another one where nobody here listens, as while all hosts here start.
+ * @param heardUnder the first token of the subjects that the hosts of the datacenter listen to
+ */
+export function requestMappings(cluster: string, heardUnder: string): readonly (readonly [string, string])[] {
+  const to = requestSubjects(heardUnder)
+  return requestSubjects(cluster).map((from, index) => [from, to[index]!])
+}
+
+/**
+ * What an application client may do; everything else is denied it.
+ * @param heardUnder what a server makes of a request's subject is looked at, too
+ */
+export function applicationPermissions(
+  cluster: string,
+  heardUnder = cluster
+): {
   readonly publish: readonly string[]
   readonly subscribe: readonly string[]
 } {
+  const names = heardUnder === cluster ? [cluster] : [cluster, heardUnder]
   return {
-    publish: [`${cluster}.kv.>`, `${cluster}.c.*.*.~`, ringSubject(cluster), adminWildcard(cluster), '$SRV.>', '_INBOX.>'],
+    publish: [...names.flatMap(requestSubjects), `${cluster}.c.*.*.~`, '$SRV.>', '_INBOX.>'],
     subscribe: ['_INBOX.>', `${cluster}.event.>`]
   }
 }

@@ -12,6 +12,7 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { runThread } from '../runtime/worker-thread.ts'
 import { doorConnection } from './door-connection.ts'
 import { breakThread, type Fault } from './fault-injection.ts'
+import { heardUnder } from './host-gateway.ts'
 import { threadBus } from './thread-bus.ts'
 import { type ProfileOrder, profileThread } from './thread-profile.ts'
 import type { ApiThreadSettings } from './thread-settings.ts'
@@ -27,7 +28,7 @@ runThread<ApiThreadSettings>(async (settings, seat) => {
   const feed = new EventFeed(() => systemClock.wallMs())
   await bus.ready()
   const subscription = followRing(core, host.name, view => feed.viewChanged(view))
-  const adminDoor = new AdminDoor({ connection, cluster: host.cluster, admin, log: seat.log })
+  const adminDoor = new AdminDoor({ connection, heardUnder: heardUnder(host), admin, log: seat.log })
   const app = await buildHttp({
     core,
     admin,

@@ -7,6 +7,7 @@ import { ActorSystem } from '../runtime/actor-system.ts'
 import { MetricRegistry } from '../runtime/metrics.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { systemClock } from '../runtime/system-clock.ts'
+import { heardUnder } from './host-gateway.ts'
 import { runThread } from '../runtime/worker-thread.ts'
 import { CountingDotClock } from '../storage/dot-clock.ts'
 import { LmdbStore } from '../storage/lmdb-store.ts'
@@ -78,6 +79,7 @@ runThread<DataThreadSettings>(async (settings, seat) => {
       natsDoorSpec({
         connection,
         cluster: host.cluster,
+        heardUnder: heardUnder(host),
         version: settings.version,
         pairBytesMax,
         requestTimeoutMs,

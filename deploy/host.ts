@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import { findNatsServer } from '../bus/nats-binary.ts'
 import type { NatsBus } from '../bus/nats-bus.ts'
-import type { NatsGateway } from '../bus/nats-gateway.ts'
 import { NatsServer } from '../bus/nats-server.ts'
 import { hostPort } from '../bus/nats-tls.ts'
 import { restartWindow } from '../model/restart-window.ts'
@@ -25,6 +24,7 @@ import type { SettingName } from './configuration-schema.ts'
 import { clusterFileIn, DepartedError, departureOf, relocationOf, unspokenOf } from './cluster-file.ts'
 import { addressOfHost } from './configuration-security.ts'
 import type { FaultMessage } from './fault-injection.ts'
+import { gatewayOf } from './host-gateway.ts'
 import { type HostInspection, mainTree } from './host-inspector.ts'
 import { hostLog } from './host-log.ts'
 import { HostProfiler } from './host-profiler.ts'
@@ -383,15 +383,4 @@ export class RunningHost implements Host {
     const own = this.#system?.describe()
     return [...(this.#nats === undefined ? [] : [nats]), ...(own === undefined ? [] : [own])]
   }
-}
-
-/** undefined: this datacenter is alone, as far as its settings say. */
-function gatewayOf({ dc, gatewayPort, gatewayJoin }: HostSettings): NatsGateway | undefined {
-  if (gatewayPort === 0 && gatewayJoin.length === 0) return undefined
-  const remotes = new Map<string, string[]>()
-  for (const each of gatewayJoin) {
-    const name = each.slice(0, each.indexOf('@'))
-    remotes.set(name, [...(remotes.get(name) ?? []), each.slice(name.length + 1)])
-  }
-  return { dc, port: gatewayPort === 0 ? -1 : gatewayPort, remotes }
 }

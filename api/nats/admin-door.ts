@@ -24,17 +24,18 @@ export class AdminDoor {
 
   constructor(options: {
     readonly connection: DoorConnection
-    readonly cluster: string
+    /** The first token of the subjects under which questions come. */
+    readonly heardUnder: string
     readonly admin: Admin
     readonly log: Log
   }) {
     this.#connection = options.connection
     this.#admin = options.admin
     this.#log = options.log
-    const wildcard = adminWildcard(options.cluster)
+    const wildcard = adminWildcard(options.heardUnder)
     this.#prefix = wildcard.slice(0, -1)
     this.#subscription = this.#connection.subscribe(wildcard, {
-      queue: queueGroup(options.cluster, 'admin'),
+      queue: queueGroup(options.heardUnder, 'admin'),
       callback: (error, message) => {
         if (error === null) void this.#take(message)
       }

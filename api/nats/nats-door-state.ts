@@ -17,6 +17,8 @@ export interface NatsDoorArguments {
   /** In the application account, with the door's own credentials; lent, and closed by whoever made it. */
   readonly connection: DoorConnection
   readonly cluster: string
+  /** The first token of the subjects under which requests come: see `heardUnder` of a host. Applications write `cluster`. */
+  readonly heardUnder: string
   readonly version: string
   readonly pairBytesMax: number
   readonly requestTimeoutMs: number

@@ -107,9 +107,10 @@ export function natsDoorSpec(args: NatsDoorArguments, name = 'nats-door'): Actor
 
 /** What arrives goes through the door's own mailbox, so that a fault of ours ends an incarnation and not the connection's reader. */
 function subscribe(state: State, context: DoorContext): void {
-  const { connection, cluster } = state.args
-  const kv = (error: Error | null, { subject, headers, data, reply = '' }: Msg): void => {
+  const { connection, cluster, heardUnder } = state.args
+  const kv = (error: Error | null, { subject: heard, headers, data, reply = '' }: Msg): void => {
     if (error !== null) return context.log.warn({ error: error.message }, 'a subscription of the NATS door failed')
+    const subject = heardUnder === cluster ? heard : cluster + heard.slice(heardUnder.length)
     const cameMs = context.now()
     const why = excess(state, reply, cameMs)
     if (why !== undefined) {
@@ -125,8 +126,8 @@ function subscribe(state: State, context: DoorContext): void {
       if (error === null && reply !== '') context.send(context.self, message(reply))
     }
   state.subscriptions.push(
-    connection.subscribe(kvWildcard(cluster), { queue: queueGroup(cluster, 'kv'), callback: kv }),
-    connection.subscribe(ringSubject(cluster), {
+    connection.subscribe(kvWildcard(heardUnder), { queue: queueGroup(cluster, 'kv'), callback: kv }),
+    connection.subscribe(ringSubject(heardUnder), {
       queue: queueGroup(cluster, 'ring'),
       callback: told(reply => ({ kind: 'ring-asked', reply }))
     })

@@ -47,6 +47,7 @@ export async function natsRig(
   const door = natsDoorSpec({
     connection,
     cluster: 'carillon',
+    heardUnder: 'carillon',
     version: '0.1.0',
     pairBytesMax: args.pairBytesMax ?? 10_240,
     requestTimeoutMs: args.requestTimeoutMs ?? 1_000,
@@ -64,7 +65,7 @@ export async function natsRig(
       contentType: request.kind === 'put' ? request.contentType : '',
       context
     } as never)
-  const adminDoor = new AdminDoor({ connection, cluster: 'carillon', admin: store.admin, log: silentLog })
+  const adminDoor = new AdminDoor({ connection, heardUnder: 'carillon', admin: store.admin, log: silentLog })
   await connection.flush()
   const clients: RawNatsClient[] = []
   const newClient = async (): Promise<RawNatsClient> => {

@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { freeBasePort } from '../cluster/cluster-rig.ts'
-import { ChaosHost, type HostPlace } from './chaos-host.ts'
+import { ChaosHost } from './chaos-host.ts'
 import { cutPower, Disk } from './disk.ts'
 import type { Ground } from './ground.ts'
+import { clockFile, linksOf, placesOf } from './host-places.ts'
 import { Network } from './network.ts'
 import { until } from './shell.ts'
 
@@ -17,7 +17,10 @@ export interface ClusterView {
 }
 
 export interface ClusterOptions {
+  /** Of all datacenters. */
   readonly hosts: number
+  /** Each has as many hosts as the others: `dc1`, `dc2`, … */
+  readonly datacenters: number
   readonly directory: string
   readonly ground: Ground
   /** Whether their clocks are to be set by `setClock`. */
@@ -40,7 +43,7 @@ export class ChaosCluster {
   }
 
   /** Nothing runs yet. */
-  static async make({ hosts: count, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
+  static async make({ hosts: count, datacenters, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
     const network = ground.network === undefined ? await Network.create(count, directory) : undefined
     const base = join(directory, 'data')
     mkdirSync(base)
@@ -51,19 +54,22 @@ export class ChaosCluster {
       for (let number = 1; number <= count; number++) disks.push(await Disk.make(base, `host-${number}`, diskMegabytes))
     }
     const basePort = network === undefined ? await freeBasePort() : 7_070
-    const places = Array.from({ length: count }, (_, index) =>
-      placeOf(index + 1, network, disks[index], basePort, directory, skewed)
-    )
-    const routeOf = ({ address, routePort }: HostPlace): string => `${address}:${routePort}`
-    // The first begins the cluster; the others join whichever answers.
-    const hosts = places.map(
-      place => new ChaosHost(place, place.number === 1 ? [] : places.filter(other => other !== place).map(routeOf))
-    )
+    const places = placesOf({ count, datacenters, network, disks, basePort, directory, skewed })
+    const hosts = places.map(place => new ChaosHost(place, linksOf(place, places, 'born')))
     return new ChaosCluster(hosts, network, disks, directory)
   }
 
-  get servers(): string[] {
-    return this.hosts.map(host => host.nats)
+  get datacenters(): string[] {
+    return [...new Set(this.hosts.map(({ place }) => place.dc))]
+  }
+
+  hostsOf(dc: string): ChaosHost[] {
+    return this.hosts.filter(({ place }) => place.dc === dc)
+  }
+
+  /** The first host of each datacenter: each tells of the replicas of its own. */
+  get witnesses(): ChaosHost[] {
+    return this.datacenters.map(dc => this.hostsOf(dc)[0]!)
   }
 
   host(number: number): ChaosHost {
@@ -75,7 +81,8 @@ export class ChaosCluster {
   /** @returns milliseconds until all of them were up in the eyes of each */
   async start(): Promise<number> {
     for (const host of this.hosts) host.up()
-    return this.settled()
+    // One datacenter is there before another one is founded, and hosts join one after the other.
+    return this.settled(this.hosts, readyMsMax * this.datacenters.length)
   }
 
   async stop(): Promise<void> {
@@ -123,42 +130,23 @@ export class ChaosCluster {
     }
   }
 
+  /** At one moment, with their disks where they have any of their own; else they are killed. */
+  async loseHosts(hosts: readonly ChaosHost[]): Promise<void> {
+    if (this.disks.length > 0) return await this.losePower(hosts.map(({ place }) => place.number))
+    await Promise.all(hosts.map(host => host.down('SIGKILL')))
+  }
+
+  /** Other machines under the same names and addresses, with nothing on their disks. The hosts have to be down. */
+  replaceByEmpty(hosts: readonly ChaosHost[]): void {
+    const places = this.hosts.map(({ place }) => place)
+    for (const host of hosts) {
+      rmSync(host.place.data, { recursive: true, force: true })
+      host.link(linksOf(host.place, places, 'replaced'))
+    }
+  }
+
   /** Its wall clock is off by so much from now on. */
   setClock(number: number, offsetMs: number): void {
     writeFileSync(clockFile(this.#directory, number), String(offsetMs))
-  }
-}
-
-function clockFile(directory: string, number: number): string {
-  return join(directory, `clock-${number}`)
-}
-
-function placeOf(
-  number: number,
-  network: Network | undefined,
-  disk: Disk | undefined,
-  basePort: number,
-  directory: string,
-  skewed: boolean
-): HostPlace {
-  const name = `host-${number}`
-  // In a network of its own every host may have the same ports.
-  const offset = network === undefined ? number : 0
-  const preload = pathToFileURL(fileURLToPath(new URL('./skewed-clock.js', import.meta.url))).href
-  return {
-    name,
-    number,
-    address: network?.addressOf(number) ?? '127.0.0.1',
-    bind: network === undefined ? '127.0.0.1' : 'localhost',
-    httpPort: basePort + offset,
-    natsPort: basePort + offset + 350,
-    routePort: basePort + offset + 550,
-    monitorPort: basePort + offset + 750,
-    data: join(disk?.directory ?? join(directory, 'data', name), 'store'),
-    logFile: join(directory, 'logs', `${name}.log`),
-    environment: skewed
-      ? { CHAOS_CLOCK: clockFile(directory, number), NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import=${preload}` }
-      : {},
-    command: (program, args) => network?.asHost(number, program, args) ?? { program, args: [...args] }
   }
 }

@@ -13,6 +13,7 @@ export interface HostPlace {
   readonly name: string
   /** From 1. */
   readonly number: number
+  readonly dc: string
   /** Where this process reaches it. */
   readonly address: string
   /** What it binds to. */
@@ -21,11 +22,21 @@ export interface HostPlace {
   readonly natsPort: number
   readonly routePort: number
   readonly monitorPort: number
+  /** 0 where there is one datacenter. */
+  readonly gatewayPort: number
   readonly data: string
   readonly logFile: string
   readonly environment: Readonly<Record<string, string>>
   /** The command line that runs a program there. */
   command(program: string, args: readonly string[]): { program: string; args: string[] }
+}
+
+/** Whom it is told of, as its settings have it. */
+export interface HostLinks {
+  /** Route addresses in its datacenter. */
+  readonly join: readonly string[]
+  /** Gateways of others. */
+  readonly gatewayJoin: readonly string[]
 }
 
 /** An end that nobody asked for. */
@@ -39,7 +50,7 @@ export interface UnaskedEnd {
 export class ChaosHost {
   readonly place: HostPlace
   readonly unaskedEnds: UnaskedEnd[] = []
-  readonly #join: readonly string[]
+  #links: HostLinks
   #child: ChildProcess | undefined
   #isWanted = false
   #isAsked = false
@@ -48,10 +59,9 @@ export class ChaosHost {
   #starts = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** @param join route addresses of the others */
-  constructor(place: HostPlace, join: readonly string[]) {
+  constructor(place: HostPlace, links: HostLinks) {
     this.place = place
-    this.#join = join
+    this.#links = links
   }
 
   get name(): string {
@@ -82,6 +92,11 @@ export class ChaosHost {
   up(): void {
     this.#isWanted = true
     if (!isRunning(this.#child) && this.#timer === undefined) this.#launch()
+  }
+
+  /** From its next start on. */
+  link(links: HostLinks): void {
+    this.#links = links
   }
 
   /** End it, and leave it ended. */
@@ -154,7 +169,8 @@ export class ChaosHost {
   }
 
   #launch(): void {
-    const { name, data, bind, httpPort, natsPort, routePort, monitorPort, environment } = this.place
+    const { name, dc, data, bind, httpPort, natsPort, routePort, monitorPort, gatewayPort, environment } = this.place
+    const { join, gatewayJoin } = this.#links
     const flags: Readonly<Record<string, string | number>> = {
       name,
       data,
@@ -166,7 +182,9 @@ export class ChaosHost {
       threads: 1,
       'log-level': 'info',
       'log-format': 'text',
-      ...(this.#join.length === 0 ? {} : { join: this.#join.join(',') })
+      ...(gatewayPort === 0 ? {} : { dc, 'gateway-port': gatewayPort }),
+      ...(gatewayJoin.length === 0 ? {} : { 'gateway-join': gatewayJoin.join(',') }),
+      ...(join.length === 0 ? {} : { join: join.join(',') })
     }
     const words = [carillonPath, 'host', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])]
     const { program, args } = this.place.command(process.execPath, words)

@@ -1,14 +1,19 @@
 import { connect } from '../../api/client/client.ts'
 import type { Store } from '../../api/client/store.ts'
+import type { ConsistencyLevel } from '../../model/quorum.ts'
 import type { Random } from '../../runtime/random.ts'
-import type { ChaosCluster } from './chaos-cluster.ts'
+import type { ChaosHost } from './chaos-host.ts'
 import type { Ledger } from './ledger.ts'
 import type { WorkloadKind } from './options.ts'
 import { Tally } from './tally.ts'
 import { type Client, workloads } from './workload.ts'
 
 export interface LoadOptions {
-  readonly cluster: ChaosCluster
+  /** Those that its clients know. */
+  readonly hosts: readonly ChaosHost[]
+  /** Before the names of its clients, and of the keys that only one of them writes: where there is other load at the same time. */
+  readonly side: string
+  readonly level: ConsistencyLevel | undefined
   readonly kinds: readonly WorkloadKind[]
   /** Of each kind. */
   readonly clients: number
@@ -17,7 +22,7 @@ export interface LoadOptions {
   readonly ledger: Ledger
 }
 
-/** Clients at work. Half of them know every host; each of the others knows one, and so shares its fate. */
+/** Clients at work. Half of them know every host that they may know; each of the others knows one, and so shares its fate. */
 export class Load {
   /** Of the clients that know every host, in the present phase. */
   free = new Tally()
@@ -30,9 +35,8 @@ export class Load {
 
   static async start(options: LoadOptions): Promise<Load> {
     const load = new Load()
-    const { cluster, kinds, clients, random } = options
-    const { hosts, servers } = cluster
-    const everyone = await connect({ servers })
+    const { hosts, side, kinds, clients, random } = options
+    const everyone = await connect({ servers: hosts.map(host => host.nats) })
     load.#stores.push(everyone)
     const stores: Store[] = []
     for (const host of hosts.slice(0, clients)) stores.push(await connect({ servers: host.nats }))
@@ -41,7 +45,7 @@ export class Load {
     for (const kind of kinds) {
       for (let number = 0; number < clients; number++) {
         const isFree = number % 2 === 0
-        const name = `${kind}-${number + 1}`
+        const name = `${side}${kind}-${number + 1}`
         const client: Client = {
           ...options,
           name,

@@ -18,7 +18,17 @@ export type FaultKind = (typeof faultKinds)[number]
 export const workloadKinds = ['set', 'register', 'delete'] as const
 export type WorkloadKind = (typeof workloadKinds)[number]
 
-export const scenarioNames = ['one-down', 'two-down', 'pair-cut', 'wiped', 'kill-loop', 'power-loss'] as const
+/** Of two datacenters, with half of the hosts each. */
+export const datacenterScenarios = ['datacenter-cut', 'datacenter-lost'] as const
+export const scenarioNames = [
+  'one-down',
+  'two-down',
+  'pair-cut',
+  'wiped',
+  'kill-loop',
+  'power-loss',
+  ...datacenterScenarios
+] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export interface ChaosOptions {
@@ -27,6 +37,7 @@ export interface ChaosOptions {
   readonly faults: readonly FaultKind[]
   readonly workloads: readonly WorkloadKind[]
   readonly hosts: number
+  readonly datacenters: number
   /** Clients of each workload. */
   readonly clients: number
   readonly keys: number
@@ -42,15 +53,15 @@ export interface ChaosOptions {
 }
 
 export const usage = `npm run chaos -- [options]
-  --minutes M      how long faults are injected; default 10
+  --minutes M      how long faults are injected; default 10. Of datacenter-cut: how long the link is cut; default 1
   --seed S         of the schedule of faults and of the clients' choices; default drawn, and printed
   --faults LIST    of ${faultKinds.join(',')}; default all
   --workload LIST  of ${workloadKinds.join(',')}; default all
-  --hosts N        hosts, 3 to 9; default 5
-  --clients N      clients of each workload; default 6
+  --hosts N        hosts, 3 to 9; default 5. Of two datacenters together: an even number, default 6
+  --clients N      clients of each workload; default 6. With two datacenters, half of them in each
   --keys N         keys of each workload; default 300
   --scenario NAME  one of ${scenarioNames.join(', ')}, instead of the schedule
-  --rounds N       of kill-loop and power-loss; default 5. Of wiped: thousands of keys, default 100
+  --rounds N       of kill-loop and power-loss; default 5. Of datacenter-lost: default 2. Of wiped: thousands of keys, default 100
   --plain          hosts side by side on the loopback: what needs a network of their own is left out
   --keep           leave logs, ledger and data where they are, also where nothing was wrong
   --json           the summary as JSON`
@@ -103,16 +114,21 @@ export function readOptions(args: readonly string[]): ChaosOptions {
   const scenario = values['scenario']
   if (scenario !== undefined && !scenarioNames.includes(scenario as ScenarioName))
     throw new UsageError(`--scenario knows no ${String(scenario)}: allowed is ${scenarioNames.join(', ')}`)
+  const isDouble = datacenterScenarios.some(name => name === scenario)
+  const hosts = Math.floor(number('hosts', isDouble ? 6 : 5, 3, 9))
+  if (isDouble && hosts % 2 === 1) throw new UsageError(`--hosts takes an even number where there are two datacenters: 4, 6 or 8`)
+  const rounds = scenario === 'wiped' ? 100 : scenario === 'datacenter-lost' ? 2 : 5
   return {
-    minutes: number('minutes', 10, 0, 10_000),
+    minutes: number('minutes', isDouble ? 1 : 10, 0, 10_000),
     seed: Math.floor(number('seed', Math.floor(Math.random() * 2 ** 31), 0, 2 ** 48)),
     faults: list('faults', faultKinds),
     workloads: list('workload', workloadKinds),
-    hosts: Math.floor(number('hosts', 5, 3, 9)),
+    hosts,
+    datacenters: isDouble ? 2 : 1,
     clients: Math.floor(number('clients', 6, 1, 200)),
     keys: Math.floor(number('keys', 300, 1, 1_000_000)),
     scenario: scenario as ScenarioName | undefined,
-    rounds: Math.floor(number('rounds', scenario === 'wiped' ? 100 : 5, 1, 100_000)),
+    rounds: Math.floor(number('rounds', rounds, 1, 100_000)),
     plain: values['plain'] === true,
     keep: values['keep'] === true,
     json: values['json'] === true

@@ -37,21 +37,33 @@ export interface Equality {
   readonly unequal: ReadonlyMap<string, string>
 }
 
-/** Looks at every key's replicas again and again until all are equal. */
-export async function waitForEquality(host: ChaosHost, keys: Iterable<string>, timeoutMs: number): Promise<Equality> {
+/**
+ * Looks at every key's replicas again and again until all are equal.
+ * @param witnesses one host of each datacenter: what it explains are the replicas of its own
+ */
+export async function waitForEquality(
+  witnesses: readonly ChaosHost[],
+  keys: Iterable<string>,
+  timeoutMs: number
+): Promise<Equality> {
   const startMs = performance.now()
   let open = new Map<string, string>([...keys].map(key => [key, 'not looked at']))
   for (;;) {
     const still = new Map<string, string>()
     await eachOf(open.keys(), inFlight, async key => {
-      const explained = await explain(host, key)
-      if (!isWhole(explained)) still.set(key, differenceOf(explained))
+      const explained = await Promise.all(witnesses.map(host => explain(host, key)))
+      if (!explained.every(isWhole) || !areSame(explained)) still.set(key, explained.map(differenceOf).join('; '))
     })
     open = still
     const tookMs = performance.now() - startMs
     if (open.size === 0 || tookMs > timeoutMs) return { tookMs, unequal: open }
     await pause(againMs)
   }
+}
+
+/** Of datacenters that agree each within itself. */
+export function areSame(explained: readonly (Explained | undefined)[]): boolean {
+  return new Set(explained.map(each => each?.preference[0]?.digest)).size === 1
 }
 
 function differenceOf(explained: Explained | undefined): string {
@@ -67,7 +79,8 @@ function differenceOf(explained: Explained | undefined): string {
 /** The values of every key, of all its replicas together. @param keys `bucket/key`; those that cannot be read are in `failures` */
 export async function readAll(
   store: Store,
-  keys: Iterable<string>
+  keys: Iterable<string>,
+  replicas: number
 ): Promise<{ values: Map<string, string[]>; failures: Map<string, string> }> {
   const values = new Map<string, string[]>()
   const failures = new Map<string, string>()
@@ -75,7 +88,7 @@ export async function readAll(
     const [bucket, name] = partsOf(key)
     for (let attempt = 0; attempt < 3; attempt++) {
       try {
-        const found = await store.bucket<string | number>(bucket).get(name, { r: 3, timeoutMs: readTimeoutMs })
+        const found = await store.bucket<string | number>(bucket).get(name, { r: replicas, timeoutMs: readTimeoutMs })
         values.set(key, found?.siblings.map(version => String(version.value)) ?? [])
         failures.delete(key)
         return

@@ -14,6 +14,7 @@ import { registers, workloadKey } from './workload.ts'
 
 /** I9: all replicas are equal so long after every host sees every other, without client traffic. */
 export const equalMsMax = 30_000
+const replicasWanted = 3
 
 /** What a scenario works with: hosts that are up, and a ledger. */
 export interface Stage {
@@ -37,7 +38,7 @@ export interface StageOptions {
 export type Scenario = (stage: Stage) => Promise<void>
 
 export async function setStage({ options, ground, directory, report, skewed = false }: StageOptions): Promise<Stage> {
-  const cluster = await ChaosCluster.make({ hosts: options.hosts, directory, ground, skewed })
+  const cluster = await ChaosCluster.make({ hosts: options.hosts, datacenters: options.datacenters, directory, ground, skewed })
   report.onEnd(() => cluster.stop())
   report.say(`${options.hosts} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
   const ledger = new Ledger(join(directory, 'ledger.ndjson'))
@@ -48,12 +49,21 @@ export async function setStage({ options, ground, directory, report, skewed = fa
 export function startLoad(stage: Stage, kinds: readonly WorkloadKind[] = stage.options.workloads): Promise<Load> {
   const { options, cluster, ledger, random } = stage
   const { clients, keys } = options
-  return Load.start({ cluster, kinds, clients, keys, random: random.fork('clients'), ledger })
+  return Load.start({
+    hosts: cluster.hosts,
+    side: '',
+    level: undefined,
+    kinds,
+    clients,
+    keys,
+    random: random.fork('clients'),
+    ledger
+  })
 }
 
-/** A connection that knows every host, for the time of `use`. */
-export async function withStore<T>({ cluster }: Stage, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await connect({ servers: cluster.servers })
+/** A connection that knows every host of a datacenter, for the time of `use`. */
+export async function withStore<T>({ cluster }: Stage, use: (store: Store) => Promise<T>, dc = 'dc1'): Promise<T> {
+  const store = await connect({ servers: cluster.hostsOf(dc).map(host => host.nats) })
   try {
     return await use(store)
   } finally {
@@ -67,23 +77,34 @@ export function keysOf({ ledger }: Stage): string[] {
 }
 
 /** Nothing is cut any more, every host runs, no client writes: they find together, and what clients were told holds (I5 to I9, I12, I16). */
-export async function checkHealed(stage: Stage): Promise<void> {
+export async function checkHealed(stage: Stage, within: EqualityLimit = {}): Promise<void> {
   const { cluster, report } = stage
   try {
     report.say(`healed; every host sees every other after ${((await cluster.settled()) / 1000).toFixed(1)} s`)
   } catch (error) {
     report.violate(`I16: ${(error as Error).message}`)
   }
-  await checkEquality(stage)
+  await checkEquality(stage, within)
   await checkHints(cluster.hosts, report)
   await checkValues(stage)
 }
 
-/** I9, from now on. */
-export async function checkEquality(stage: Stage): Promise<void> {
+interface EqualityLimit {
+  /** By `performance.now()`: when it was healed. Default now. */
+  readonly sinceMs?: number
+  /** So long after that. */
+  readonly limitMs?: number
+}
+
+/** I9 */
+export async function checkEquality(
+  stage: Stage,
+  { sinceMs = performance.now(), limitMs = equalMsMax }: EqualityLimit = {}
+): Promise<void> {
   const { cluster, report } = stage
   const keys = keysOf(stage)
-  const { tookMs, unequal } = await waitForEquality(cluster.host(1), keys, equalMsMax)
+  const { unequal } = await waitForEquality(cluster.witnesses, keys, limitMs - (performance.now() - sinceMs))
+  const tookMs = performance.now() - sinceMs
   const isEqual = unequal.size === 0
   report.figure('replicas', { keys: keys.length, unequal: unequal.size, equal_after_ms: isEqual ? Math.round(tookMs) : null })
   if (isEqual) return
@@ -96,18 +117,22 @@ export async function checkEquality(stage: Stage): Promise<void> {
 export async function checkValues(stage: Stage): Promise<void> {
   const { cluster, ledger, report } = stage
   report.violate(...(await checkDots(cluster.host(1), keysOf(stage))))
-  await withStore(stage, async store => {
-    const { values, failures } = await readAll(store, keysOf(stage))
-    for (const [key, why] of failures) report.violate(`${key} cannot be read from all replicas after healing: ${why}`)
-    const written = [...ledger.keys].flatMap(key => (values.has(key) ? [[key, values.get(key)!] as const] : []))
-    report.violate(...ledger.check(new Map(written)))
-    for (const [key, { acknowledged }] of registers) {
-      const present = values.get(workloadKey('register', key))
-      if (present !== undefined && Math.max(0, ...present.map(Number)) < acknowledged)
-        report.violate(`I5: register ${key} holds ${present.join(' ')} in the end, and ${acknowledged} was acknowledged`)
-    }
-  })
+  for (const dc of cluster.datacenters) await withStore(stage, store => checkValuesOf(stage, store), dc)
   report.figure('writes', { attempted: ledger.attempts, acknowledged: ledger.acknowledgements })
+}
+
+async function checkValuesOf(stage: Stage, store: Store): Promise<void> {
+  const { cluster, ledger, report, options } = stage
+  const replicas = Math.min(replicasWanted, options.hosts / cluster.datacenters.length)
+  const { values, failures } = await readAll(store, keysOf(stage), replicas)
+  for (const [key, why] of failures) report.violate(`${key} cannot be read from all replicas after healing: ${why}`)
+  const written = [...ledger.keys].flatMap(key => (values.has(key) ? [[key, values.get(key)!] as const] : []))
+  report.violate(...ledger.check(new Map(written)))
+  for (const [key, { acknowledged }] of registers) {
+    const present = values.get(workloadKey('register', key))
+    if (present !== undefined && Math.max(0, ...present.map(Number)) < acknowledged)
+      report.violate(`I5: register ${key} holds ${present.join(' ')} in the end, and ${acknowledged} was acknowledged`)
+  }
 }
 
 /** Ends that nobody asked for, and how often each host was started. */

@@ -1,6 +1,8 @@
 import { obstacleOf } from './faults.ts'
 import type { FaultKind, ScenarioName } from './options.ts'
 import { type Scenario, setStage, type StageOptions, tellEnds } from './scenario.ts'
+import { datacenterCut } from './scenarios/datacenter-cut.ts'
+import { datacenterLost } from './scenarios/datacenter-lost.ts'
 import { killLoop } from './scenarios/kill-loop.ts'
 import { oneDown } from './scenarios/one-down.ts'
 import { pairCut } from './scenarios/pair-cut.ts'
@@ -15,7 +17,10 @@ const scenarios: Readonly<Record<ScenarioName, { readonly needs: FaultKind; read
   'pair-cut': { needs: 'non-transitive', play: pairCut },
   wiped: { needs: 'kill', play: wiped },
   'kill-loop': { needs: 'kill', play: killLoop },
-  'power-loss': { needs: 'power', play: powerLoss }
+  'power-loss': { needs: 'power', play: powerLoss },
+  'datacenter-cut': { needs: 'partition', play: datacenterCut },
+  // Without disks of their own, the hosts are killed at one moment.
+  'datacenter-lost': { needs: 'kill', play: datacenterLost }
 })
 
 export async function runScenario(name: ScenarioName, given: StageOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Store } from '../../api/client/store.ts'
 import { StoreError } from '../../api/client/errors.ts'
+import type { ConsistencyLevel } from '../../model/quorum.ts'
 import type { Random } from '../../runtime/random.ts'
 import type { Ledger } from './ledger.ts'
 import type { WorkloadKind } from './options.ts'
@@ -11,11 +12,15 @@ export interface Client {
   readonly number: number
   /** Of its kind. */
   readonly clients: number
+  /** Keys that only one client writes begin with it. */
+  readonly side: string
   readonly store: Store
   readonly random: Random
   readonly ledger: Ledger
   readonly tally: Tally
   readonly keys: number
+  /** Of its requests; undefined: what is usual. */
+  readonly level: ConsistencyLevel | undefined
   readonly stop: AbortSignal
   /** Invariants that a client saw broken while it worked. */
   readonly violations: string[]
@@ -30,8 +35,8 @@ export const workloadBucket: Readonly<Record<WorkloadKind, string>> = Object.fre
 const pauseMsMax = 20
 const timeoutMs = 2_000
 /** It reads at R and writes at W of primaries, R + W > N: whatever was acknowledged is seen by every read that begins later. */
-const strictRead = Object.freeze({ consistency: 'quorum', sloppy: false, pr: 2, timeoutMs } as const)
-const strictWrite = Object.freeze({ consistency: 'quorum', sloppy: false, pw: 2, timeoutMs } as const)
+const strictRead = Object.freeze({ sloppy: false, pr: 2, timeoutMs } as const)
+const strictWrite = Object.freeze({ sloppy: false, pw: 2, timeoutMs } as const)
 
 export const workloads: Readonly<Record<WorkloadKind, (client: Client) => Promise<void>>> = Object.freeze({
   set: client => forever(client, () => addToSet(client)),
@@ -72,10 +77,10 @@ interface Read {
   readonly context: string | undefined
 }
 
-async function readOf({ store, tally }: Client, kind: WorkloadKind, key: string): Promise<Read | undefined> {
+async function readOf({ store, tally, level }: Client, kind: WorkloadKind, key: string): Promise<Read | undefined> {
   const startMs = performance.now()
   try {
-    const found = await store.bucket<string>(workloadBucket[kind]).get(key, { timeoutMs })
+    const found = await store.bucket<string>(workloadBucket[kind]).get(key, { timeoutMs, consistency: level })
     tally.success(startMs)
     return { values: found?.siblings.map(version => version.value) ?? [], context: found?.context }
   } catch (error) {
@@ -87,18 +92,21 @@ async function readOf({ store, tally }: Client, kind: WorkloadKind, key: string)
 async function write(client: Client, kind: WorkloadKind, key: string, read: Read | undefined): Promise<void> {
   const id = nextId(client)
   await recorded(client, id, workloadKey(kind, key), read?.values ?? [], false, () =>
-    client.store.bucket<string>(workloadBucket[kind]).put(key, id, optionsOf(read))
+    client.store.bucket<string>(workloadBucket[kind]).put(key, id, optionsOf(client, read))
   )
 }
 
 async function remove(client: Client, key: string, read: Read | undefined): Promise<void> {
   await recorded(client, nextId(client), workloadKey('delete', key), read?.values ?? 'whatever', true, () =>
-    client.store.bucket<string>(workloadBucket.delete).delete(key, optionsOf(read))
+    client.store.bucket<string>(workloadBucket.delete).delete(key, optionsOf(client, read))
   )
 }
 
-function optionsOf(read: Read | undefined): { timeoutMs: number; context?: string } {
-  return read?.context === undefined ? { timeoutMs } : { timeoutMs, context: read.context }
+function optionsOf(
+  { level }: Client,
+  read: Read | undefined
+): { timeoutMs: number; consistency: ConsistencyLevel | undefined; context?: string } {
+  return { timeoutMs, consistency: level, ...(read?.context === undefined ? {} : { context: read.context }) }
 }
 
 async function recorded(
@@ -123,12 +131,16 @@ async function recorded(
 
 /** Each writes numbers that rise into keys of its own, and reads its own and others': no read may show less than was acknowledged. */
 async function registerClient(client: Client): Promise<void> {
-  const { random, store, violations, name } = client
+  const { random, store, violations, name, ledger, level = 'quorum' } = client
+  const [reading, writing] = [
+    { ...strictRead, consistency: level },
+    { ...strictWrite, consistency: level }
+  ]
   const bucket = store.bucket<number>(workloadBucket.register)
   const contexts = new Map<string, string>()
   await forever(client, async () => {
     const isWrite = random.next() < 0.5
-    const key = isWrite || random.next() < 0.5 ? ownKey(client) : `k${random.below(client.keys)}`
+    const key = isWrite || random.next() < 0.5 ? ownKey(client) : `${client.side}k${random.below(client.keys)}`
     const register = registers.get(key) ?? { attempted: 0, acknowledged: 0 }
     registers.set(key, register)
     const { tally } = client
@@ -137,17 +149,20 @@ async function registerClient(client: Client): Promise<void> {
       if (isWrite) {
         const value = ++register.attempted
         const context = contexts.get(key)
-        const stored = await bucket.put(key, value, context === undefined ? strictWrite : { ...strictWrite, context })
+        const stored = await bucket.put(key, value, context === undefined ? writing : { ...writing, context })
         contexts.set(key, stored.context)
         register.acknowledged = value
+        ledger.note({ register: key, wrote: value, startMs })
       } else {
         const { acknowledged } = register
-        const found = await bucket.get(key, strictRead)
+        const found = await bucket.get(key, reading)
         const values = found?.siblings.map(version => version.value) ?? [0]
-        if (Math.max(...values) < acknowledged)
+        if (Math.max(...values) < acknowledged) {
+          ledger.note({ register: key, read: values, acknowledged, by: name, startMs })
           violations.push(
             `I10: ${name} read ${values.join(' ')} of ${key} at a strict quorum, and ${acknowledged} had been acknowledged before the read began`
           )
+        }
         if (Math.max(...values) > register.attempted)
           violations.push(`I6: ${name} read ${values.join(' ')} of ${key}, which nobody wrote`)
       }
@@ -170,9 +185,9 @@ export function workloadKey(kind: WorkloadKind, key: string): string {
   return `${workloadBucket[kind]}/${key}`
 }
 
-function ownKey({ random, keys, number, clients }: Client): string {
+function ownKey({ side, random, keys, number, clients }: Client): string {
   const own = Math.max(1, Math.floor(keys / clients))
-  return `k${number + clients * random.below(own)}`
+  return `${side}k${number + clients * random.below(own)}`
 }
 
 const written = new Map<string, number>()

@@ -1,4 +1,5 @@
 // test: seconds 240
+import { connect as natsConnect } from 'nats'
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { StoreError } from '../../api/client/errors.ts'
@@ -25,6 +26,12 @@ t.test(
     t.equal((await theirs.get('shared', { consistency: 'local_quorum' }))?.value, 'one', 'a quorum of both had it')
     await theirs.put('back', 'two')
     await until('a write of dc2 is in dc1', async () => (await mine.get('back'))?.value === 'two')
+
+    const anyClient = await natsConnect({ servers: serversOf('dc2'), reconnect: false })
+    t.teardown(() => anyClient.close())
+    const stored = await anyClient.request('carillon.kv.put.b.any', '1', { timeout: 5_000 })
+    t.equal(stored.headers?.get('Nats-Service-Error-Code') ?? '', '', 'any NATS client may write there')
+    t.equal((await anyClient.request('carillon.kv.get.b.any', '', { timeout: 5_000 })).string(), '1', 'and read what it wrote')
 
     const frozen = cluster.hosts.filter(({ dc }) => dc === 'dc2').map(({ name }) => cluster.processOf(name)!)
     t.teardown(() => frozen.forEach(child => child.kill('SIGCONT')))

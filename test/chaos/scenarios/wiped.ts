@@ -42,7 +42,7 @@ export async function wiped(stage: Stage): Promise<void> {
   report.say(`${host.name} was wiped and started; it is up after ${secondsSince(startMs)} s`)
   const step = Math.max(1, Math.floor(names.length / sampleSize))
   const sample = names.filter((_, index) => index % step === 0)
-  const { unequal } = await waitForEquality(cluster.host(1), sample, wholeMsMax)
+  const { unequal } = await waitForEquality(cluster.witnesses, sample, wholeMsMax)
   report.figure('whole again', { sample: sample.length, lacking: unequal.size, seconds: secondsSince(startMs) })
   if (unequal.size > 0)
     report.violate(`F5: ${unequal.size} of ${sample.length} keys are not whole ${secondsSince(startMs)} s after a disk was lost`)
