@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { freeBasePort } from '../cluster/cluster-rig.ts'
-import { ChaosHost, type HostPlace } from './chaos-host.ts'
+import { ChaosHost, type HostPlace, routeOf } from './chaos-host.ts'
 import { cutPower, Disk } from './disk.ts'
 import type { Ground } from './ground.ts'
 import { Network } from './network.ts'
@@ -18,6 +18,8 @@ export interface ClusterView {
 
 export interface ClusterOptions {
   readonly hosts: number
+  /** So many of them are members at first; the others wait for their turn. Left out: all. */
+  readonly begins?: number
   readonly directory: string
   readonly ground: Ground
   /** Whether their clocks are to be set by `setClock`. */
@@ -26,21 +28,31 @@ export interface ClusterOptions {
 
 /** The hosts, with what is between them and beneath them. */
 export class ChaosCluster {
+  /** All that there are places for. */
   readonly hosts: readonly ChaosHost[]
+  /** Those that belong to the cluster now, in the rig's eyes: started, and not told to leave. */
+  members: readonly ChaosHost[]
   readonly network: Network | undefined
   /** Of each host; none where the ground does not allow it. */
   readonly disks: readonly Disk[]
   readonly #directory: string
 
-  private constructor(hosts: readonly ChaosHost[], network: Network | undefined, disks: readonly Disk[], directory: string) {
+  private constructor(
+    hosts: readonly ChaosHost[],
+    begins: number,
+    network: Network | undefined,
+    disks: readonly Disk[],
+    directory: string
+  ) {
     this.hosts = hosts
+    this.members = hosts.slice(0, begins)
     this.network = network
     this.disks = disks
     this.#directory = directory
   }
 
   /** Nothing runs yet. */
-  static async make({ hosts: count, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
+  static async make({ hosts: count, begins = count, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
     const network = ground.network === undefined ? await Network.create(count, directory) : undefined
     const base = join(directory, 'data')
     mkdirSync(base)
@@ -54,14 +66,14 @@ export class ChaosCluster {
     const places = Array.from({ length: count }, (_, index) =>
       placeOf(index + 1, network, disks[index], basePort, directory, skewed)
     )
-    const routeOf = ({ address, routePort }: HostPlace): string => `${address}:${routePort}`
     // The first begins the cluster; the others join whichever answers.
     const hosts = places.map(
       place => new ChaosHost(place, place.number === 1 ? [] : places.filter(other => other !== place).map(routeOf))
     )
-    return new ChaosCluster(hosts, network, disks, directory)
+    return new ChaosCluster(hosts, begins, network, disks, directory)
   }
 
+  /** Of all places, whether a host is there now or not: what clients are told who shall know every host. */
   get servers(): string[] {
     return this.hosts.map(host => host.nats)
   }
@@ -72,9 +84,9 @@ export class ChaosCluster {
     return host
   }
 
-  /** @returns milliseconds until all of them were up in the eyes of each */
+  /** @returns milliseconds until all members were up in the eyes of each */
   async start(): Promise<number> {
-    for (const host of this.hosts) host.up()
+    for (const host of this.members) host.up()
     return this.settled()
   }
 
@@ -87,8 +99,8 @@ export class ChaosCluster {
     return await host.ask<ClusterView>('/api/v1/cluster', 1_000).catch(() => undefined)
   }
 
-  /** @returns milliseconds until every host sees every host as up, as the process that it is now */
-  async settled(hosts: readonly ChaosHost[] = this.hosts, timeoutMs = readyMsMax): Promise<number> {
+  /** @returns milliseconds until every member sees every member as up, as the process that it is now */
+  async settled(hosts: readonly ChaosHost[] = this.members, timeoutMs = readyMsMax): Promise<number> {
     let lacking = ''
     const holds = async (): Promise<boolean> => {
       for (const host of hosts) {

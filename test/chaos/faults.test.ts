@@ -32,7 +32,7 @@ t.test('chaos options: what is wrong is named; the seed is drawn where none is g
   t.throws(() => readOptions(['--hosts', '2']), /from 3 to 9/)
   t.throws(
     () => readOptions(['--scenario', 'x']),
-    new UsageError('--scenario knows no x: allowed is one-down, two-down, pair-cut, wiped, kill-loop, power-loss')
+    new UsageError('--scenario knows no x: allowed is one-down, two-down, pair-cut, wiped, kill-loop, power-loss, resize')
   )
   t.same(readOptions(['--faults', 'kill,power', '--minutes', '0.5', '--seed', '7']).faults, ['kill', 'power'])
   t.type(readOptions([]).seed, 'number')

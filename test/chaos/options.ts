@@ -18,7 +18,7 @@ export type FaultKind = (typeof faultKinds)[number]
 export const workloadKinds = ['set', 'register', 'delete'] as const
 export type WorkloadKind = (typeof workloadKinds)[number]
 
-export const scenarioNames = ['one-down', 'two-down', 'pair-cut', 'wiped', 'kill-loop', 'power-loss'] as const
+export const scenarioNames = ['one-down', 'two-down', 'pair-cut', 'wiped', 'kill-loop', 'power-loss', 'resize'] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export interface ChaosOptions {
@@ -32,6 +32,8 @@ export interface ChaosOptions {
   readonly keys: number
   /** Instead of the drawn faults: one of the scenarios, with its figures. */
   readonly scenario: ScenarioName | undefined
+  /** Of resize: hosts are killed as well. */
+  readonly kills: boolean
   /** Of the scenarios that go round and round. */
   readonly rounds: number
   /** Also where everything was right: leave logs, ledger and data. */
@@ -42,7 +44,7 @@ export interface ChaosOptions {
 }
 
 export const usage = `npm run chaos -- [options]
-  --minutes M      how long faults are injected; default 10
+  --minutes M      how long faults are injected, or hosts join and leave (resize); default 10
   --seed S         of the schedule of faults and of the clients' choices; default drawn, and printed
   --faults LIST    of ${faultKinds.join(',')}; default all
   --workload LIST  of ${workloadKinds.join(',')}; default all
@@ -51,6 +53,7 @@ export const usage = `npm run chaos -- [options]
   --keys N         keys of each workload; default 300
   --scenario NAME  one of ${scenarioNames.join(', ')}, instead of the schedule
   --rounds N       of kill-loop and power-loss; default 5. Of wiped: thousands of keys, default 100
+  --kills          of resize: a host dies every 20 to 40 s as well
   --plain          hosts side by side on the loopback: what needs a network of their own is left out
   --keep           leave logs, ledger and data where they are, also where nothing was wrong
   --json           the summary as JSON`
@@ -76,6 +79,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
         keys: text,
         scenario: text,
         rounds: text,
+        kills: flag,
         plain: flag,
         keep: flag,
         json: flag,
@@ -108,10 +112,11 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     seed: Math.floor(number('seed', Math.floor(Math.random() * 2 ** 31), 0, 2 ** 48)),
     faults: list('faults', faultKinds),
     workloads: list('workload', workloadKinds),
-    hosts: Math.floor(number('hosts', 5, 3, 9)),
+    hosts: Math.floor(number('hosts', 5, scenario === 'resize' ? 5 : 3, 9)),
     clients: Math.floor(number('clients', 6, 1, 200)),
     keys: Math.floor(number('keys', 300, 1, 1_000_000)),
     scenario: scenario as ScenarioName | undefined,
+    kills: values['kills'] === true,
     rounds: Math.floor(number('rounds', scenario === 'wiped' ? 100 : 5, 1, 100_000)),
     plain: values['plain'] === true,
     keep: values['keep'] === true,

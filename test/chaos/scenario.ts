@@ -31,24 +31,32 @@ export interface StageOptions {
   readonly directory: string
   readonly report: Report
   readonly skewed?: boolean
+  /** Hosts that are there at first; left out: all. */
+  readonly begins?: number
 }
 
 /** A step-by-step trial with figures of its own. */
 export type Scenario = (stage: Stage) => Promise<void>
 
-export async function setStage({ options, ground, directory, report, skewed = false }: StageOptions): Promise<Stage> {
-  const cluster = await ChaosCluster.make({ hosts: options.hosts, directory, ground, skewed })
+export async function setStage({ options, ground, directory, report, skewed = false, begins }: StageOptions): Promise<Stage> {
+  const { hosts } = options
+  const cluster = await ChaosCluster.make({ hosts, begins: begins ?? hosts, directory, ground, skewed })
   report.onEnd(() => cluster.stop())
-  report.say(`${options.hosts} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
+  report.say(`${cluster.members.length} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
   const ledger = new Ledger(join(directory, 'ledger.ndjson'))
   report.onEnd(async () => ledger.close())
   return { options, cluster, ledger, random: new SeededRandom(options.seed), report, directory }
 }
 
-export function startLoad(stage: Stage, kinds: readonly WorkloadKind[] = stage.options.workloads): Promise<Load> {
+/** @param areFree every client knows every host, and has a connection of its own */
+export function startLoad(
+  stage: Stage,
+  kinds: readonly WorkloadKind[] = stage.options.workloads,
+  areFree = false
+): Promise<Load> {
   const { options, cluster, ledger, random } = stage
   const { clients, keys } = options
-  return Load.start({ cluster, kinds, clients, keys, random: random.fork('clients'), ledger })
+  return Load.start({ cluster, kinds, clients, keys, random: random.fork('clients'), ledger, areFree })
 }
 
 /** A connection that knows every host, for the time of `use`. */
@@ -75,7 +83,7 @@ export async function checkHealed(stage: Stage): Promise<void> {
     report.violate(`I16: ${(error as Error).message}`)
   }
   await checkEquality(stage)
-  await checkHints(cluster.hosts, report)
+  await checkHints(cluster.members, report)
   await checkValues(stage)
 }
 
@@ -83,7 +91,7 @@ export async function checkHealed(stage: Stage): Promise<void> {
 export async function checkEquality(stage: Stage): Promise<void> {
   const { cluster, report } = stage
   const keys = keysOf(stage)
-  const { tookMs, unequal } = await waitForEquality(cluster.host(1), keys, equalMsMax)
+  const { tookMs, unequal } = await waitForEquality(cluster.members[0]!, keys, equalMsMax)
   const isEqual = unequal.size === 0
   report.figure('replicas', { keys: keys.length, unequal: unequal.size, equal_after_ms: isEqual ? Math.round(tookMs) : null })
   if (isEqual) return
@@ -95,7 +103,7 @@ export async function checkEquality(stage: Stage): Promise<void> {
 
 export async function checkValues(stage: Stage): Promise<void> {
   const { cluster, ledger, report } = stage
-  report.violate(...(await checkDots(cluster.host(1), keysOf(stage))))
+  report.violate(...(await checkDots(cluster.members[0]!, keysOf(stage))))
   await withStore(stage, async store => {
     const { values, failures } = await readAll(store, keysOf(stage))
     for (const [key, why] of failures) report.violate(`${key} cannot be read from all replicas after healing: ${why}`)

@@ -79,7 +79,7 @@ async function readOf({ store, tally }: Client, kind: WorkloadKind, key: string)
     tally.success(startMs)
     return { values: found?.siblings.map(version => version.value) ?? [], context: found?.context }
   } catch (error) {
-    tally.failure(codeOf(error), startMs)
+    tally.failure(codeOf(error), startMs, reasonOf(error))
     return undefined
   }
 }
@@ -117,7 +117,7 @@ async function recorded(
     tally.success(startMs)
   } catch (error) {
     ledger.end(id, isRefused(error) ? 'refused' : 'indeterminate', codeOf(error))
-    tally.failure(codeOf(error), startMs)
+    tally.failure(codeOf(error), startMs, reasonOf(error))
   }
 }
 
@@ -153,7 +153,7 @@ async function registerClient(client: Client): Promise<void> {
       }
       tally.success(startMs)
     } catch (error) {
-      tally.failure(codeOf(error), startMs)
+      tally.failure(codeOf(error), startMs, reasonOf(error))
     }
   })
 }
@@ -185,6 +185,10 @@ function nextId({ name }: Client): string {
 
 export function codeOf(error: unknown): string {
   return error instanceof StoreError ? error.code : `no StoreError: ${(error as Error).message}`
+}
+
+function reasonOf(error: unknown): string {
+  return `${new Date().toISOString()} ${codeOf(error)}: ${(error as Error).message}`
 }
 
 function isRefused(error: unknown): boolean {
