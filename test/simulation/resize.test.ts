@@ -4,7 +4,7 @@ import { faultKinds } from '../../simulation/fault-plan.ts'
 import { type Outcome, runScenario } from '../../simulation/run.ts'
 import { drawScenario, type Scenario } from '../../simulation/scenario.ts'
 
-const seeds = Number(process.env['CARILLON_RESIZE_SEEDS'] ?? 6)
+const seeds = Number(process.env['CARILLON_RESIZE_SEEDS'] ?? 4)
 const shortened = { hosts: 3, minutes: 0.6, pauseMs: 400, course: 'resize' } as const
 const drawn = (seed: number): Scenario => drawScenario({ ...shortened, seed, faults: faultKinds })
 
