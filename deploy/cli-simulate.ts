@@ -115,7 +115,7 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
   const [from, to] = flags.seeds ?? [firstSeed, firstSeed + (flags.runs ?? 1) - 1]
   const total = to - from + 1
   if (total > runsMax) throw new UsageError(`${total} runs are too many: ${runsMax} at most`)
-  const sums = { runs: 0, events: 0, operations: 0, acknowledged: 0 }
+  const sums = { runs: 0, events: 0, operations: 0, acknowledged: 0, ...(flags.course === undefined ? {} : { under_load: 0 }) }
   const failures: Outcome[] = []
   const startedMs = terminal.clock.now()
   const progress = await startProgress(terminal, 'simulating', total, () => ({
@@ -132,6 +132,7 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
         sums.events += outcome.events
         sums.operations += outcome.operations
         sums.acknowledged += outcome.acknowledged
+        if (sums.under_load !== undefined && outcome.course?.wasUnderLoad === true) sums.under_load++
         const [first] = outcome.violations
         if (first === undefined) return
         failures.push(outcome)
@@ -145,10 +146,11 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
   if (flags.json === true) {
     await terminal.output.write(`${JSON.stringify({ ...sums, seconds, failures: failures.map(reportOf) })}\n`)
   } else {
-    const { runs, events, acknowledged } = sums
+    const { runs, events, acknowledged, under_load } = sums
+    const course = under_load === undefined ? '' : `${under_load} there and back while clients worked, `
     const rate = Math.round(events / Math.max(seconds, 0.001))
     await terminal.output.write(
-      `${runs} runs, ${events} events (${rate}/s), ${acknowledged} acknowledged writes, ${failures.length} runs with violations\n`
+      `${runs} runs, ${events} events (${rate}/s), ${acknowledged} acknowledged writes, ${course}${failures.length} runs with violations\n`
     )
     for (const { seed } of failures.slice(0, failuresShown)) await terminal.output.write(`  ${replayOf(seed, flags)}\n`)
   }

@@ -16,7 +16,9 @@ export function reportOf({ traceHash, healedMs, violations, course, ...figures }
     ...figures,
     trace_hash: traceHash,
     healed_ms: Number.isFinite(healedMs) ? healedMs : null,
-    ...(course === undefined ? {} : { course: { grown_ms: course.grownMs ?? null, shrunk_ms: course.shrunkMs ?? null } }),
+    ...(course === undefined
+      ? {}
+      : { course: { grown_ms: course.grownMs ?? null, shrunk_ms: course.shrunkMs ?? null, under_load: course.wasUnderLoad } }),
     violations: violations.map(({ invariant, atMs, key, text }) => ({
       invariant,
       at_ms: atMs,

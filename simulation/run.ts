@@ -35,7 +35,10 @@ export interface Outcome {
   readonly healedMs: number
   readonly violations: readonly Violation[]
   /** Where there was a course: when it was how far. */
-  readonly course?: CourseOutcome
+  readonly course?: CourseOutcome & {
+    /** It came to its end while clients worked and faults happened, not only after healing. */
+    readonly wasUnderLoad: boolean
+  }
 }
 
 /** Somebody who looks at a run while it happens. */
@@ -127,8 +130,15 @@ class Run {
       indeterminate,
       healedMs,
       violations: this.#check.violations,
-      ...(this.#course === undefined ? {} : { course: this.#course.outcome })
+      ...this.#courseOutcome()
     }
+  }
+
+  #courseOutcome(): Pick<Outcome, 'course'> {
+    if (this.#course === undefined) return {}
+    const { outcome } = this.#course
+    const { shrunkMs = Number.POSITIVE_INFINITY } = outcome
+    return { course: { ...outcome, wasUnderLoad: shrunkMs < this.#scenario.untilMs } }
   }
 
   #courseOf({ course }: Scenario): ResizeOperator | undefined {
