@@ -164,7 +164,7 @@ export class NatsBus implements Bus {
 
   async #open(waitForServer: boolean): Promise<NatsLink> {
     const { servers, user, password, tls, thread, onStatus } = this.#options
-    let link: NatsLink | undefined
+    let link: NatsLink | undefined = undefined
     link = await NatsLink.connect(
       {
         servers,
