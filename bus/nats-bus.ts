@@ -13,14 +13,15 @@ import {
   type ThreadAddress
 } from './bus.ts'
 import type { Codec, Writer } from './codec.ts'
+import { aliasOf, connectionName } from './connection-name.ts'
 import { senderAt, senderBytes } from './frame.ts'
 import { Inbox } from './inbox.ts'
 import { NearLinks, type NearOptions, type NearServer, type NearSlot } from './near-links.ts'
 import { NatsLink } from './nats-link.ts'
+import { connectElsewhere } from './other-server.ts'
 import type { TlsMaterial } from './nats-tls.ts'
 import {
   clientHost,
-  clientThread,
   everyHostSubscription,
   inboxSubject,
   nearSubject,
@@ -36,8 +37,6 @@ const closeMsMax = 2_000
 const routesMax = 4096
 const locateMsMax = 1_000
 const sharedQueue = 'nearest'
-/** Of a client's token, for the connection. */
-const connectionCharacters = 4
 
 export interface NatsBusOptions {
   /** `nats://host:port`, one or more. */
@@ -101,6 +100,7 @@ export class NatsBus implements Bus {
   readonly thread: ThreadAddress
   /** Set by `connect`, before anyone else has the bus. */
   #home!: NatsLink
+  #isMoving = false
   readonly #near: NearLinks | undefined
   readonly #options: NatsBusOptions
   readonly #outbox: Outbox
@@ -145,7 +145,7 @@ export class NatsBus implements Bus {
       // Another host's server is itself, by its own name alone.
       tls: tls === undefined ? undefined : { ...tls, names: [] },
       // A client is answered by the server that it asked: each connection has an inbox of its own.
-      self: () => (isClient ? this.#alias() : thread),
+      self: () => (isClient ? aliasOf(thread) : thread),
       recycle: writer => this.#outbox.recycle(writer),
       opened: (link, self) => {
         for (const subject of isClient ? threadSubscriptions(scheme, self) : [undeliveredSubscription(scheme, self)])
@@ -157,9 +157,15 @@ export class NatsBus implements Bus {
 
   /** @throws {Error} no server answers, or it refuses the credentials */
   static async connect(options: NatsBusOptions): Promise<NatsBus> {
-    const { servers, user, password, tls, thread, waitForServer = false } = options
     const bus = new NatsBus(options)
-    bus.#home = await NatsLink.connect(
+    bus.#home = await bus.#open(options.waitForServer ?? false)
+    return bus
+  }
+
+  async #open(waitForServer: boolean): Promise<NatsLink> {
+    const { servers, user, password, tls, thread, onStatus } = this.#options
+    let link: NatsLink | undefined = undefined
+    link = await NatsLink.connect(
       {
         servers,
         user,
@@ -170,13 +176,34 @@ export class NatsBus implements Bus {
         reconnects: true,
         pingIntervalMs,
         onStatus: ({ type, detail }) => {
-          if (type === 'disconnected') bus.#disconnected()
-          if (type !== 'closed') options.onStatus?.({ type, detail })
+          if (link !== this.#home) return
+          if (type === 'disconnected') this.#disconnected()
+          if (type !== 'closed') onStatus?.({ type, detail })
         }
       },
-      writer => bus.#outbox.recycle(writer)
+      writer => this.#outbox.recycle(writer)
     )
-    return bus
+    return link
+  }
+
+  /**
+   * Where the server of this thread's own connection is about to end: connect to another one first, so that nothing is lost that is under way.
+   * @param isGoing by a server's name, which is its host's
+   */
+  async moveHome(isGoing: (server: string) => boolean): Promise<void> {
+    const before = this.#home
+    if (this.#isMoving || !before.connected || !isGoing(before.server)) return
+    this.#isMoving = true
+    const next = await connectElsewhere(
+      () => this.#open(false),
+      isGoing,
+      link => this.#listenOn(link)
+    )
+    this.#isMoving = false
+    if (next === undefined) return
+    if (this.#closing !== undefined) return await next.close(0)
+    this.#home = next
+    await before.retire()
   }
 
   get connected(): boolean {
@@ -187,12 +214,16 @@ export class NatsBus implements Bus {
     if (this.#receiver !== undefined) throw new Error(`${this.thread} listens already: a bus has one receiver`)
     this.#receiver = receiver
     if (receiver.refused === undefined) this.#outbox.refuseAtOnce()
+    this.#listenOn(this.#home)
+  }
+
+  #listenOn(home: NatsLink): void {
     for (const subject of threadSubscriptions(this.#options.scheme, this.thread)) {
-      this.#home.subscribe(subject, (error, message) => this.#arrive(error, message, false))
+      home.subscribe(subject, (error, message) => this.#arrive(error, message, false))
     }
-    this.#share(this.#home)
+    this.#share(home)
     const toEveryone = everyHostSubscription(this.#options.scheme, this.thread)
-    if (toEveryone !== undefined) this.#home.subscribe(toEveryone, (error, message) => this.#arrive(error, message, true))
+    if (toEveryone !== undefined) home.subscribe(toEveryone, (error, message) => this.#arrive(error, message, true))
   }
 
   /** What is for any of a client's connections comes by the nearest. */
@@ -287,18 +318,6 @@ export class NatsBus implements Bus {
     return route
   }
 
-  /** A client's name for one connection: as long as its own, so that it takes its place in a frame. */
-  #alias(): ThreadAddress {
-    if (sharedAddressOf(this.thread) !== this.thread)
-      return `${this.thread.slice(0, -connectionCharacters)}${randomBytes(connectionCharacters / 2).toString('hex')}` as ThreadAddress
-    const characters = this.thread.length - clientHost.length - 1
-    return clientThread(
-      randomBytes(Math.ceil(characters / 2))
-        .toString('hex')
-        .slice(0, characters)
-    )
-  }
-
   #nameOf(self: ThreadAddress): Buffer {
     let name = this.#names.get(self)
     if (name === undefined) {
@@ -366,8 +385,4 @@ export class NatsBus implements Bus {
     this.flush()
     await Promise.all([this.#home.close(closeMsMax), this.#near?.close(closeMsMax)])
   }
-}
-
-function connectionName(thread: ThreadAddress): string {
-  return hostOf(thread) === clientHost ? 'carillon client' : `carillon ${thread}`
 }

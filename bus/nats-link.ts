@@ -94,6 +94,11 @@ export class NatsLink {
     return this.#reconnects
   }
 
+  /** Its name, which is its host's; '' where it is not known. */
+  get server(): string {
+    return this.#nc.info?.server_name ?? ''
+  }
+
   /** @param queue of the subscriptions of one queue, one gets each message: one on the server that it was given to, where there is one */
   subscribe(subject: string, callback: MsgCallback<Msg>, queue?: string): void {
     this.#nc.subscribe(subject, queue === undefined ? { callback } : { callback, queue })
@@ -162,6 +167,12 @@ export class NatsLink {
     }
     this.#connected = false
     this.#onStatus({ type: 'closed', detail: '' })
+  }
+
+  /** Hear what is on its way, and no more; then close. */
+  async retire(): Promise<void> {
+    this.#connected = false
+    await this.#nc.drain().catch(() => this.#nc.close())
   }
 
   /** @param flushMsMax how long to wait until the server has read everything */

@@ -8,7 +8,7 @@ import { CommandFailure, type Terminal, UsageError } from '../api/cli/terminal.t
 import { systemRandom } from '../runtime/random.ts'
 import { type FaultKind, faultKinds } from '../simulation/fault-plan.ts'
 import { type Outcome, runScenario } from '../simulation/run.ts'
-import { drawScenario, type Scenario, type ScenarioOptions } from '../simulation/scenario.ts'
+import { courseNames, type CourseName, drawScenario, type Scenario, type ScenarioOptions } from '../simulation/scenario.ts'
 import { runSeeds } from '../simulation/seed-pool.ts'
 import { TraceLog } from '../simulation/trace-log.ts'
 import { type WorkloadName, workloadNames, workloads } from '../simulation/workload.ts'
@@ -19,7 +19,7 @@ interface Flags {
   readonly seeds?: readonly [number, number]
   readonly runs?: number
   /** From, to. */
-  readonly hosts: readonly [number, number]
+  readonly hosts?: readonly [number, number]
   readonly datacenters: number
   readonly minutes: number
   readonly clients: number
@@ -27,6 +27,7 @@ interface Flags {
   readonly pause?: number
   readonly faults: readonly FaultKind[]
   readonly workload: readonly WorkloadName[]
+  readonly course?: CourseName
   readonly threads: number
   readonly scenario?: string
   readonly shrink?: boolean
@@ -51,7 +52,7 @@ export function define(command: Command, terminal: Terminal): void {
     .addOption(wholeOption('--seed <SEED>', 'the run to do (default: one by chance, which is printed)', 0, seedMax))
     .addOption(new Option('--seeds <FROM..TO>', 'many runs, one for each of these seeds').argParser(rangeOf))
     .addOption(wholeOption('--runs <N>', 'many runs, from --seed on', 1, runsMax))
-    .addOption(new Option('--hosts <N>', 'hosts at first; 3..7: by the seed').default([5, 5], '5').argParser(hostsOf))
+    .addOption(new Option('--hosts <N>', 'hosts at first; 3..7: by the seed (default: 5; of a course 3)').argParser(hostsOf))
     .addOption(wholeOption('--datacenters <N>', 'datacenters, each with so many hosts and a ring of its own', 1, 4).default(1))
     .addOption(
       new Option('--minutes <M>', 'of virtual time, for clients and faults; then the cluster is healed and checked')
@@ -71,6 +72,12 @@ export function define(command: Command, terminal: Terminal): void {
         .default(workloadNames, 'all')
         .argParser(workloadsOf)
     )
+    .addOption(
+      new Option(
+        '--course <NAME>',
+        'resize: two hosts join and two leave, beside the faults; one run in four has no faults'
+      ).choices(courseNames)
+    )
     .addOption(wholeOption('--threads <N>', 'runs side by side', 1, 256).default(availableParallelism(), 'one for each core'))
     .addOption(new Option('--scenario <FILE>', 'run a scenario that --shrink printed, in place of one drawn from a seed'))
     .addOption(new Option('--shrink', 'make a failing scenario as small as it still fails, and print it'))
@@ -80,6 +87,7 @@ export function define(command: Command, terminal: Terminal): void {
 }
 
 async function simulate(terminal: Terminal, flags: Flags): Promise<void> {
+  if (flags.course !== undefined && flags.datacenters > 1) throw new UsageError('--course is for one datacenter')
   const seed = flags.seed ?? systemRandom().below(seedDrawn)
   if (flags.seeds !== undefined || flags.runs !== undefined) return simulateMany(terminal, flags, seed)
   const scenario = flags.scenario === undefined ? drawScenario(optionsOf(flags, seed)) : await scenarioOf(flags.scenario)
@@ -107,7 +115,7 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
   const [from, to] = flags.seeds ?? [firstSeed, firstSeed + (flags.runs ?? 1) - 1]
   const total = to - from + 1
   if (total > runsMax) throw new UsageError(`${total} runs are too many: ${runsMax} at most`)
-  const sums = { runs: 0, events: 0, operations: 0, acknowledged: 0 }
+  const sums = { runs: 0, events: 0, operations: 0, acknowledged: 0, ...(flags.course === undefined ? {} : { under_load: 0 }) }
   const failures: Outcome[] = []
   const startedMs = terminal.clock.now()
   const progress = await startProgress(terminal, 'simulating', total, () => ({
@@ -124,6 +132,7 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
         sums.events += outcome.events
         sums.operations += outcome.operations
         sums.acknowledged += outcome.acknowledged
+        if (sums.under_load !== undefined && outcome.course?.wasUnderLoad === true) sums.under_load++
         const [first] = outcome.violations
         if (first === undefined) return
         failures.push(outcome)
@@ -137,10 +146,11 @@ async function simulateMany(terminal: Terminal, flags: Flags, firstSeed: number)
   if (flags.json === true) {
     await terminal.output.write(`${JSON.stringify({ ...sums, seconds, failures: failures.map(reportOf) })}\n`)
   } else {
-    const { runs, events, acknowledged } = sums
+    const { runs, events, acknowledged, under_load } = sums
+    const course = under_load === undefined ? '' : `${under_load} there and back while clients worked, `
     const rate = Math.round(events / Math.max(seconds, 0.001))
     await terminal.output.write(
-      `${runs} runs, ${events} events (${rate}/s), ${acknowledged} acknowledged writes, ${failures.length} runs with violations\n`
+      `${runs} runs, ${events} events (${rate}/s), ${acknowledged} acknowledged writes, ${course}${failures.length} runs with violations\n`
     )
     for (const { seed } of failures.slice(0, failuresShown)) await terminal.output.write(`  ${replayOf(seed, flags)}\n`)
   }
@@ -151,6 +161,7 @@ function optionsOf(flags: Flags, seed: number): ScenarioOptions {
   const { minutes, clients, operations, pause, faults, workload } = flags
   return {
     ...{ seed, hosts: hostsBy(seed, flags), datacenters: flags.datacenters, minutes, clients, faults, workloads: workload },
+    ...(flags.course === undefined ? {} : { course: flags.course }),
     ...(operations === undefined ? {} : { operationsMax: operations }),
     ...(pause === undefined ? {} : { pauseMs: pause })
   }
@@ -160,7 +171,8 @@ function* scenariosOf(flags: Flags, from: number, to: number): Generator<Scenari
   for (let seed = from; seed <= to; seed++) yield optionsOf(flags, seed)
 }
 
-function hostsBy(seed: number, { hosts: [from, to] }: Flags): number {
+function hostsBy(seed: number, { hosts, course }: Flags): number {
+  const [from, to] = hosts ?? (course === undefined ? [5, 5] : [3, 3])
   return from + (seed % (to - from + 1))
 }
 
@@ -173,6 +185,7 @@ function replayOf(seed: number, flags: Flags): string {
   if (operations !== undefined) words.push('--operations', `${operations}`)
   if (pause !== undefined) words.push('--pause', `${pause}`)
   if (faults !== faultKinds) words.push('--faults', faults.length === 0 ? 'none' : faults.join())
+  if (flags.course !== undefined) words.push('--course', flags.course)
   if (workload !== workloadNames) words.push('--workload', workload.join())
   return words.join(' ')
 }

@@ -11,11 +11,14 @@ const traceTailLines = 60
 const violationsShown = 5
 
 /** What tools rely on, see docs/cli.md. */
-export function reportOf({ traceHash, healedMs, violations, ...figures }: Outcome): Record<string, unknown> {
+export function reportOf({ traceHash, healedMs, violations, course, ...figures }: Outcome): Record<string, unknown> {
   return {
     ...figures,
     trace_hash: traceHash,
     healed_ms: Number.isFinite(healedMs) ? healedMs : null,
+    ...(course === undefined
+      ? {}
+      : { course: { grown_ms: course.grownMs ?? null, shrunk_ms: course.shrunkMs ?? null, under_load: course.wasUnderLoad } }),
     violations: violations.map(({ invariant, atMs, key, text }) => ({
       invariant,
       at_ms: atMs,

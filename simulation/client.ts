@@ -6,6 +6,7 @@ import { live } from '../model/siblings.ts'
 import { decodeSiblings } from '../model/siblings-codec.ts'
 import type { Behaviour, Context, TimerId } from '../runtime/actor.ts'
 import type { ReadCheck } from './read-check.ts'
+import { keyText } from './violation.ts'
 import { type Action, chosenAction, keyOfWorkload, mayBeBlindlyDeleted, type Workload } from './workload.ts'
 import type { WriteEvent, WriteHistory } from './write-history.ts'
 
@@ -13,8 +14,8 @@ import type { WriteEvent, WriteHistory } from './write-history.ts'
 export interface ClientArguments {
   readonly name: string
   readonly workload: Workload
-  /** Hosts to ask; those that come later are not asked. */
-  readonly hosts: readonly string[]
+  /** Hosts to ask, of this moment. */
+  readonly hosts: () => readonly string[]
   /** Keys of its own from here on, where it demands to read what others wrote: those of other datacenters it need not. */
   readonly firstKey?: number
   readonly threads: number
@@ -27,6 +28,8 @@ export interface ClientArguments {
   readonly operationsMax: number
   /** Whether quorums of the past still tell: not after a replica has lost what it had. */
   readonly areQuorumsSound: () => boolean
+  /** Told of each operation that was refused, or of which nobody said what became of it. */
+  readonly onFailure?: (key: Key, text: string) => void
 }
 
 type ClientMessage = StoreReply | { readonly kind: 'next' } | { readonly kind: 'give-up'; readonly request: number }
@@ -80,7 +83,7 @@ export const client: Behaviour<ClientState, ClientMessage, ClientArguments, unde
       case 'next':
         return next(state, context)
       case 'give-up':
-        if (message.request === state.request && state.phase !== 'idle') rest(state, 'indeterminate', context)
+        if (message.request === state.request && state.phase !== 'idle') rest(state, 'indeterminate', context, 'no answer')
         return
       default:
         if (context.correlation !== state.request || state.phase === 'idle') return
@@ -93,14 +96,14 @@ export const client: Behaviour<ClientState, ClientMessage, ClientArguments, unde
   undelivered(state, _reason, context) {
     if (context.correlation !== state.request || state.phase === 'idle') return
     context.cancel(state.giveUp)
-    rest(state, 'indeterminate', context)
+    rest(state, 'indeterminate', context, 'it was not delivered')
   },
 
   /** Nobody is there: no use waiting. */
   unreachable(state, thread, context) {
     if (thread !== state.thread || state.phase === 'idle') return
     context.cancel(state.giveUp)
-    rest(state, 'indeterminate', context)
+    rest(state, 'indeterminate', context, 'nobody is there')
   },
 
   summary: state => ({ operations: state.operations, workload: state.args.workload.name })
@@ -161,7 +164,8 @@ function optionsOf({ args }: ClientState): QuorumOptions {
 }
 
 function ask(state: ClientState, message: CoordinatorMessage, context: ClientContext): void {
-  const { hosts, threads } = state.args
+  const { threads } = state.args
+  const hosts = state.args.hosts()
   const host = hosts[Math.floor(context.random() * hosts.length)]!
   const thread = threadAddressOf(host, `data-${Math.floor(context.random() * threads)}`)
   state.thread = thread
@@ -181,7 +185,12 @@ function replied(state: ClientState, reply: StoreReply, context: ClientContext):
       else state.last.delete(state.key)
       return rest(state, 'acknowledged', context)
     case 'refused':
-      return rest(state, reply.fault.outcome === 'refused' ? 'refused' : 'indeterminate', context)
+      return rest(
+        state,
+        reply.fault.outcome === 'refused' ? 'refused' : 'indeterminate',
+        context,
+        `${reply.fault.code}: ${reply.fault.detail}`
+      )
   }
 }
 
@@ -206,9 +215,19 @@ export function elementsOf(values: readonly string[]): string {
   return [...elements].map(element => `${element},`).join('')
 }
 
-function rest(state: ClientState, outcome: 'acknowledged' | 'refused' | 'indeterminate' | 'read', context: ClientContext): void {
+function failureText({ args, action, key, phase, thread }: ClientState, why: string): string {
+  return `${args.name} was ${phase} ${keyText(key)} (${action}) at ${String(thread)}: ${why}`
+}
+
+function rest(
+  state: ClientState,
+  outcome: 'acknowledged' | 'refused' | 'indeterminate' | 'read',
+  context: ClientContext,
+  why = ''
+): void {
   const { event, args } = state
   if (event !== undefined && outcome !== 'read') args.history.settle(event, outcome)
+  if (outcome === 'refused' || outcome === 'indeterminate') args.onFailure?.(state.key, failureText(state, why))
   state.phase = 'idle'
   state.event = undefined
   context.after(args.pauseMs * 2 * context.random(), { kind: 'next' })

@@ -9,7 +9,7 @@ import type { Machine, MachineSnapshot, SimulatedCluster } from './simulated-clu
 
 /** An operator who had no answer says it again. */
 const orderMs = 2_000
-const nobody: Ref<ChangeReply> = {
+export const nobody: Ref<ChangeReply> = {
   address: addressOf(threadAddressOf('operator', 'main'), 'nobody'),
   correlation: 0,
   incarnation: 0
@@ -35,7 +35,7 @@ export class FaultInjector {
     this.#chance = cluster.random.fork('faults')
     this.#tell = tell
     this.#plans = new PlanOperator(cluster, this.#chance.fork('plans'), (host, order) =>
-      this.#order(host, { kind: 'plan', order, replyTo: nobodyOfPlans })
+      this.order(host, { kind: 'plan', order, replyTo: nobodyOfPlans })
     )
   }
 
@@ -130,7 +130,7 @@ export class FaultInjector {
       case 'join':
         return { begin: () => cluster.start(cluster.add().name), end() {} }
       case 'leave': {
-        const order = (order: ChangeOrder) => this.#order(fault.host, { kind: 'leave', order, replyTo: nobody })
+        const order = (order: ChangeOrder) => this.order(fault.host, { kind: 'leave', order, replyTo: nobody })
         return { begin: () => order('begin'), end: () => fault.isTakenBack && order('give-up') }
       }
       case 'remove':
@@ -231,7 +231,7 @@ export class FaultInjector {
       if (cluster.clock.now() >= atMs + lastsMs || cluster.machine(host).isRunning || cluster.isGone(host)) return
       const able = cluster.machines.filter(({ isRunning, name }) => isRunning && !cluster.host(name).isPaused)
       const asked = able[this.#chance.below(Math.max(1, able.length))]
-      if (asked !== undefined) this.#order(asked.name, { kind: 'remove', name: host, order: 'begin', replyTo: nobody })
+      if (asked !== undefined) this.order(asked.name, { kind: 'remove', name: host, order: 'begin', replyTo: nobody })
       cluster.simulation.at(cluster.clock.now() + orderMs, order)
     }
     return {
@@ -274,7 +274,8 @@ export class FaultInjector {
     return machine
   }
 
-  #order(host: string, order: GossipMessage): void {
+  /** As an operator does: a word to a host's gossip agent, which may be lost. */
+  order(host: string, order: GossipMessage): void {
     const to: Ref<GossipMessage> = {
       address: addressOf(threadAddressOf(host, 'system'), 'gossip-agent'),
       correlation: 0,

@@ -11,6 +11,7 @@ import { ReadCheck } from './read-check.ts'
 import { type Disagreement, disagreements } from './replica-check.ts'
 import { checkRings } from './ring-check.ts'
 import { ringObserver, type RingViews } from './ring-observer.ts'
+import { type CourseOutcome, newcomersOfResize, ResizeOperator } from './resize-course.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedCluster } from './simulated-cluster.ts'
 import { StoreCheck } from './store-check.ts'
@@ -33,6 +34,11 @@ export interface Outcome {
   /** From healing until all replicas held the same, and nobody kept a hint any more; Infinity where they did not in time. */
   readonly healedMs: number
   readonly violations: readonly Violation[]
+  /** Where there was a course: when it was how far. */
+  readonly course?: CourseOutcome & {
+    /** It came to its end while clients worked and faults happened, not only after healing. */
+    readonly wasUnderLoad: boolean
+  }
 }
 
 /** Somebody who looks at a run while it happens. */
@@ -66,6 +72,7 @@ class Run {
   readonly #check: ReadCheck
   readonly #storeCheck: StoreCheck
   readonly #injector: FaultInjector
+  readonly #course: ResizeOperator | undefined
   readonly #views: RingViews = new Map()
 
   constructor(scenario: Scenario, observer: RunObserver) {
@@ -84,6 +91,7 @@ class Run {
       onWrite: write => this.#storeCheck.wrote(write)
     })
     this.#injector = new FaultInjector(this.#cluster, text => observer.onFault?.(this.#cluster.clock.now(), text))
+    this.#course = this.#courseOf(scenario)
     observer.onCluster?.(this.#cluster)
     this.#cluster.simulation.watch(observer.onMessage)
   }
@@ -96,9 +104,10 @@ class Run {
     cluster.clock.run(fromMs)
     this.#startClients()
     this.#injector.schedule(faults)
+    this.#course?.begin()
     cluster.clock.run(untilMs)
     this.#heal()
-    const healedMs = this.#awaitAgreement(untilMs)
+    const healedMs = this.#awaitCourse() ? this.#awaitAgreement(cluster.clock.now()) : Number.POSITIVE_INFINITY
     if (Number.isFinite(healedMs)) this.#awaitSilence()
     for (const text of checkHints(cluster, this.#names(), Number.isFinite(healedMs))) {
       this.#check.report('I13', undefined, text)
@@ -120,8 +129,41 @@ class Run {
       refused,
       indeterminate,
       healedMs,
-      violations: this.#check.violations
+      violations: this.#check.violations,
+      ...this.#courseOutcome()
     }
+  }
+
+  #courseOutcome(): Pick<Outcome, 'course'> {
+    if (this.#course === undefined) return {}
+    const { outcome } = this.#course
+    const { shrunkMs = Number.POSITIVE_INFINITY } = outcome
+    return { course: { ...outcome, wasUnderLoad: shrunkMs < this.#scenario.untilMs } }
+  }
+
+  #courseOf({ course }: Scenario): ResizeOperator | undefined {
+    if (course === undefined) return undefined
+    const newcomers = Array.from({ length: newcomersOfResize }, () =>
+      this.#cluster.add({ asksFirst: course.asksFirst, hasCome: false })
+    )
+    return new ResizeOperator(this.#cluster, course, newcomers, (host, message) => this.#injector.order(host, message))
+  }
+
+  /** What faults held up comes about once all is healed. @returns false where it does not */
+  #awaitCourse(): boolean {
+    const course = this.#course
+    if (course === undefined || this.#cluster.simulation.runUntil(() => course.isOver, this.#scenario.healMsMax, lookMs))
+      return true
+    const { grownMs } = course.outcome
+    const what = grownMs === undefined ? 'two hosts do not join' : 'two hosts do not leave'
+    this.#check.report('I16', undefined, `${what}, ${this.#scenario.healMsMax / 1000} s after all was healed`)
+    return false
+  }
+
+  /** Whether nothing may go wrong: then no request may fail, whoever joins or leaves. */
+  get #isCalm(): boolean {
+    const { faults, weather } = this.#scenario
+    return faults.length === 0 && weather.loss === 0 && weather.duplication === 0 && weather.reordering === 0
   }
 
   #startObserver(): void {
@@ -135,10 +177,11 @@ class Run {
     const names = this.#cluster.machines.slice(0, hosts * datacenters).map(machine => machine.name)
     for (const [index, workload] of clients.entries()) {
       const home = index % datacenters
+      const own = names.slice(home * hosts, (home + 1) * hosts)
       const args = {
         name: `c${index + 1}`,
         workload: workloads[workload],
-        hosts: names.slice(home * hosts, (home + 1) * hosts),
+        hosts: () => this.#course?.members ?? own,
         firstKey: workloads[workload].isStrict ? home * strictKeys : 0,
         threads,
         history: this.#history,
@@ -146,7 +189,8 @@ class Run {
         untilMs,
         pauseMs,
         operationsMax,
-        areQuorumsSound: () => !this.#injector.hasLostData
+        areQuorumsSound: () => !this.#injector.hasLostData,
+        ...(this.#isCalm ? { onFailure: (key: Key, text: string) => this.#check.report('no request fails', key, text) } : {})
       }
       this.#cluster.simulation.host(args.name).thread('client', { tree: treeOf(client, args) })
     }

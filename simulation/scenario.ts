@@ -1,6 +1,7 @@
 import type { LinkWeather } from '../bus/memory-bus.ts'
 import { type Random, SeededRandom } from '../runtime/random.ts'
-import { drawFaults, type FaultKind, type PlannedFault } from './fault-plan.ts'
+import { drawFaults, type FaultKind, type PlanBounds, type PlannedFault } from './fault-plan.ts'
+import { drawResize, faultsBeside, newcomersOfResize, type ResizeCourse } from './resize-course.ts'
 import { type WorkloadName, workloadNames } from './workload.ts'
 
 /** All that a run depends on. Plain data: printed, kept, replayed, and made smaller. */
@@ -26,6 +27,8 @@ export interface Scenario {
   /** Messages between threads are encoded and decoded as on the wire. The history is the same without, in less time. */
   readonly encodes: boolean
   readonly faults: readonly PlannedFault[]
+  /** What happens to the cluster by order, beside the faults. */
+  readonly course?: ResizeCourse
   /** After healing, all replicas of all keys have to be equal within this time, without any traffic of clients. */
   readonly healMsMax: number
 }
@@ -39,6 +42,8 @@ export interface ScenarioOptions {
   /** Of virtual time, for clients and faults; default 5. */
   readonly minutes?: number
   readonly faults: readonly FaultKind[]
+  /** Two hosts join and two leave, beside the faults; and one run in four has no faults. */
+  readonly course?: CourseName
   /** Default: all of them. */
   readonly workloads?: readonly WorkloadName[]
   /** Default 6. */
@@ -48,6 +53,9 @@ export interface ScenarioOptions {
   readonly pauseMs?: number
 }
 
+export const courseNames = Object.freeze(['resize'] as const)
+export type CourseName = (typeof courseNames)[number]
+
 /** The cluster has so long to form. */
 const formMs = 8_000
 /** Where each datacenter after the first copies one before it. */
@@ -56,6 +64,8 @@ const pauseMsDefault = 60
 /** One run in so many encodes its messages. */
 const encodingShare = 4
 const healMsMaxDefault = 120_000
+/** Of runs with a course, so many have no faults: no request may fail there. */
+const calmShare = 0.25
 
 /** A run's circumstances, drawn from its seed. */
 export function drawScenario(options: ScenarioOptions): Scenario {
@@ -68,6 +78,8 @@ export function drawScenario(options: ScenarioOptions): Scenario {
   const first = dice.below(workloads.length)
   const names = Array.from({ length: hosts * datacenters }, (_, index) => `h${index + 1}`)
   const groups = Array.from({ length: datacenters }, (_, index) => names.slice(index * hosts, (index + 1) * hosts))
+  const bounds = { hosts: names, datacenters: groups, threads, fromMs, untilMs }
+  const beside = options.course === undefined ? undefined : drawCourse(options, bounds, dice.fork('course'))
   return {
     seed,
     hosts,
@@ -79,11 +91,33 @@ export function drawScenario(options: ScenarioOptions): Scenario {
     pauseMs: options.pauseMs ?? pauseMsDefault,
     fromMs,
     untilMs,
-    weather: drawWeather(options.faults, dice),
+    weather: drawWeather(beside?.isCalm === true ? [] : options.faults, dice),
     encodes: seed % encodingShare === 0,
-    faults: drawFaults(options.faults, { hosts: names, datacenters: groups, threads, fromMs, untilMs }, dice.fork('faults')),
+    faults: beside?.faults ?? drawFaults(options.faults, bounds, dice.fork('faults')),
+    ...(beside === undefined ? {} : { course: beside.course }),
     healMsMax: healMsMaxDefault
   }
+}
+
+interface DrawnCourse {
+  readonly course: ResizeCourse
+  readonly faults: readonly PlannedFault[]
+  readonly isCalm: boolean
+}
+
+/** A course, and faults beside it: those of newcomers among them. */
+function drawCourse({ faults: kinds }: ScenarioOptions, bounds: PlanBounds, dice: Random): DrawnCourse {
+  const { hosts, fromMs } = bounds
+  const newcomers = Array.from({ length: newcomersOfResize }, (_, index) => `h${hosts.length + index + 1}`)
+  const names = [...hosts, ...newcomers]
+  const course = drawResize(names, fromMs, dice)
+  if (dice.next() < calmShare) return { course, faults: [], isCalm: true }
+  const { all, first } = faultsBeside(kinds)
+  const faults = [
+    ...drawFaults(all, { ...bounds, hosts: names, datacenters: [names] }, dice.fork('faults')),
+    ...drawFaults(first, bounds, dice.fork('losing'))
+  ]
+  return { course, faults: faults.sort((a, b) => a.atMs - b.atMs), isCalm: false }
 }
 
 /** What links are like all the time, where faults of that kind are wanted; a fault makes one of them worse for a while. */

@@ -71,8 +71,16 @@ export interface Machine {
   isRunning: boolean
   /** Its host has left the cluster for good. */
   hasLeft: boolean
+  /** It is not to come later: see `arrive`. */
+  hasCome: boolean
   /** When it comes, its host waits until a plan with it is committed. */
   readonly asksFirst: boolean
+}
+
+export interface MachineOptions {
+  readonly asksFirst?: boolean
+  readonly dc?: string
+  readonly hasCome?: boolean
 }
 
 /** A copy of all that a machine keeps, as a backup has it. */
@@ -125,7 +133,7 @@ export class SimulatedCluster {
   }
 
   /** One more machine, empty and not running. Its host joins the others when it is started. */
-  add({ asksFirst = false, dc = 'dc1' }: { readonly asksFirst?: boolean; readonly dc?: string } = {}): Machine {
+  add({ asksFirst = false, dc = 'dc1', hasCome = true }: MachineOptions = {}): Machine {
     const index = this.machines.length
     const machine: Machine = {
       name: `h${index + 1}`,
@@ -137,6 +145,7 @@ export class SimulatedCluster {
       epochs: 0,
       isRunning: false,
       hasLeft: false,
+      hasCome,
       asksFirst
     }
     this.machines.push(machine)
@@ -156,10 +165,16 @@ export class SimulatedCluster {
 
   start(name: string): void {
     const machine = this.machine(name)
-    if (machine.isRunning || this.isGone(name)) return
+    if (machine.isRunning || !machine.hasCome || this.isGone(name)) return
     machine.isRunning = true
     this.#startSystem(machine)
     for (let thread = 0; thread < this.threads; thread++) this.#startData(machine, thread)
+  }
+
+  /** A machine that was to come later is there, and its host starts. */
+  arrive(name: string): void {
+    this.machine(name).hasCome = true
+    this.start(name)
   }
 
   /** Whether its host has left, or was removed by the others: it is not started again. */
@@ -170,7 +185,7 @@ export class SimulatedCluster {
 
   /** Machines whose hosts belong to the cluster. */
   get present(): readonly Machine[] {
-    return this.machines.filter(({ name }) => !this.isGone(name))
+    return this.machines.filter(({ name, hasCome }) => hasCome && !this.isGone(name))
   }
 
   /** As SIGKILL does: nothing more happens there; what was written stays, unless the power goes, too. */

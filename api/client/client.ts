@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { RingView } from '../../actors/ring/ring-view.ts'
 import { wireCodecs } from '../../actors/wire.ts'
 import { codecRegistry } from '../../bus/codec.ts'
 import { NatsBus } from '../../bus/nats-bus.ts'
@@ -44,6 +45,12 @@ export async function connect(options: ConnectOptions): Promise<Store> {
   }
 }
 
+/** A host that leaves ends, and its server with it. */
+function isGoing({ hosts }: RingView, server: string): boolean {
+  const standing = hosts.find(({ name }) => name === server)?.standing
+  return standing === 'leaving' || standing === 'drained'
+}
+
 interface Opening {
   /** What to close where it fails. */
   readonly opened: { close(): unknown }[]
@@ -86,7 +93,10 @@ async function open(settings: ClientSettings, opening: Opening): Promise<Store> 
         opening.lastError = error as Error
         throw error
       }),
-    view => core.setView(view)
+    view => {
+      core.setView(view)
+      void bus.moveHome(server => isGoing(view, server))
+    }
   )
   opened.push(source)
   await bus.ready()

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly hosts: number
   /** Each has as many hosts as the others: `dc1`, `dc2`, … */
   readonly datacenters: number
+  /** So many of them are members at first; the others wait for their turn. Left out: all. */
+  readonly begins?: number
   readonly directory: string
   readonly ground: Ground
   /** Whether their clocks are to be set by `setClock`. */
@@ -29,21 +31,32 @@ export interface ClusterOptions {
 
 /** The hosts, with what is between them and beneath them. */
 export class ChaosCluster {
+  /** All that there are places for. */
   readonly hosts: readonly ChaosHost[]
+  /** Those that belong to the cluster now, in the rig's eyes: started, and not told to leave. */
+  members: readonly ChaosHost[]
   readonly network: Network | undefined
   /** Of each host; none where the ground does not allow it. */
   readonly disks: readonly Disk[]
   readonly #directory: string
 
-  private constructor(hosts: readonly ChaosHost[], network: Network | undefined, disks: readonly Disk[], directory: string) {
+  private constructor(
+    hosts: readonly ChaosHost[],
+    begins: number,
+    network: Network | undefined,
+    disks: readonly Disk[],
+    directory: string
+  ) {
     this.hosts = hosts
+    this.members = hosts.slice(0, begins)
     this.network = network
     this.disks = disks
     this.#directory = directory
   }
 
   /** Nothing runs yet. */
-  static async make({ hosts: count, datacenters, directory, ground, skewed }: ClusterOptions): Promise<ChaosCluster> {
+  static async make(options: ClusterOptions): Promise<ChaosCluster> {
+    const { hosts: count, begins = count, datacenters, directory, ground, skewed } = options
     const network = ground.network === undefined ? await Network.create(count, directory) : undefined
     const base = join(directory, 'data')
     mkdirSync(base)
@@ -56,20 +69,21 @@ export class ChaosCluster {
     const basePort = network === undefined ? await freeBasePort() : 7_070
     const places = placesOf({ count, datacenters, network, disks, basePort, directory, skewed })
     const hosts = places.map(place => new ChaosHost(place, linksOf(place, places, 'born')))
-    return new ChaosCluster(hosts, network, disks, directory)
+    return new ChaosCluster(hosts, begins, network, disks, directory)
   }
 
   get datacenters(): string[] {
     return [...new Set(this.hosts.map(({ place }) => place.dc))]
   }
 
+  /** All that there are places for: what clients are told who shall know every host. */
   hostsOf(dc: string): ChaosHost[] {
     return this.hosts.filter(({ place }) => place.dc === dc)
   }
 
-  /** The first host of each datacenter: each tells of the replicas of its own. */
+  /** The first member of each datacenter: each tells of the replicas of its own. */
   get witnesses(): ChaosHost[] {
-    return this.datacenters.map(dc => this.hostsOf(dc)[0]!)
+    return this.datacenters.map(dc => this.members.find(({ place }) => place.dc === dc)!)
   }
 
   host(number: number): ChaosHost {
@@ -78,11 +92,11 @@ export class ChaosCluster {
     return host
   }
 
-  /** @returns milliseconds until all of them were up in the eyes of each */
+  /** @returns milliseconds until all members were up in the eyes of each */
   async start(): Promise<number> {
-    for (const host of this.hosts) host.up()
+    for (const host of this.members) host.up()
     // One datacenter is there before another one is founded, and hosts join one after the other.
-    return this.settled(this.hosts, readyMsMax * this.datacenters.length)
+    return this.settled(this.members, readyMsMax * this.datacenters.length)
   }
 
   async stop(): Promise<void> {
@@ -94,8 +108,8 @@ export class ChaosCluster {
     return await host.ask<ClusterView>('/api/v1/cluster', 1_000).catch(() => undefined)
   }
 
-  /** @returns milliseconds until every host sees every host as up, as the process that it is now */
-  async settled(hosts: readonly ChaosHost[] = this.hosts, timeoutMs = readyMsMax): Promise<number> {
+  /** @returns milliseconds until every member sees every member as up, as the process that it is now */
+  async settled(hosts: readonly ChaosHost[] = this.members, timeoutMs = readyMsMax): Promise<number> {
     let lacking = ''
     const holds = async (): Promise<boolean> => {
       for (const host of hosts) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FaultMessage } from '../../deploy/fault-injection.ts'
 import { until } from './shell.ts'
@@ -7,6 +7,8 @@ import { until } from './shell.ts'
 const carillonPath = fileURLToPath(new URL('../../deploy/carillon.js', import.meta.url))
 const restartDelayMs = 500
 const endMsMax = 20_000
+/** How a host ends that has left, and how it does when it is started once more with what it had. */
+const leftStatuses: readonly string[] = ['0', '3']
 
 /** Where a host is, and how it is run there. */
 export interface HostPlace {
@@ -51,6 +53,8 @@ export class ChaosHost {
   readonly place: HostPlace
   readonly unaskedEnds: UnaskedEnd[] = []
   #links: HostLinks
+  #isLeaving = false
+  #hasLeft = false
   #child: ChildProcess | undefined
   #isWanted = false
   #isAsked = false
@@ -86,6 +90,30 @@ export class ChaosHost {
 
   get starts(): number {
     return this.#starts
+  }
+
+  /** It was told to leave, and its process has ended for good. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
+  }
+
+  get route(): string {
+    return routeOf(this.place)
+  }
+
+  /** It is told to leave: from now on it may end by itself, with a status that says that it has left, and is not started again then. */
+  mayLeave(): void {
+    this.#isLeaving = true
+  }
+
+  /** Start it with an empty directory, as a host that nobody knows yet. It must not run. @param join route addresses of members */
+  comeAnew(join: readonly string[]): void {
+    if (isRunning(this.#child)) throw new Error(`${this.name} runs: it cannot come anew`)
+    rmSync(this.place.data, { recursive: true, force: true })
+    this.#links = { ...this.#links, join }
+    this.#isLeaving = false
+    this.#hasLeft = false
+    this.up()
   }
 
   /** Start it, and again whenever it ends, until `down`. */
@@ -203,6 +231,11 @@ export class ChaosHost {
   }
 
   #ended(how: string): void {
+    if (this.#isLeaving && leftStatuses.includes(how)) {
+      this.#isWanted = false
+      this.#hasLeft = true
+      return
+    }
     if (!this.#isAsked) this.unaskedEnds.push({ host: this.name, how, atMs: performance.now() })
     if (!this.#isWanted) return
     this.#timer = setTimeout(() => {
@@ -211,6 +244,11 @@ export class ChaosHost {
     }, this.#restartAfterMs)
     this.#restartAfterMs = restartDelayMs
   }
+}
+
+/** Where the others' servers reach its. */
+export function routeOf({ address, routePort }: HostPlace): string {
+  return `${address}:${routePort}`
 }
 
 function isRunning(child: ChildProcess | undefined): boolean {

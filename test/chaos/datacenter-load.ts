@@ -33,7 +33,8 @@ export class DatacenterLoad {
         clients: Math.ceil(options.clients / cluster.datacenters.length),
         keys: options.keys,
         random: random.fork(`${label} ${dc}`),
-        ledger
+        ledger,
+        areFree: false
       })
       loads.set(dc, load)
     }

@@ -30,9 +30,11 @@ t.test('chaos schedule: one-way cuts leave the way back, non-transitive ones cut
 t.test('chaos options: what is wrong is named; the seed is drawn where none is given', async t => {
   t.throws(() => readOptions(['--faults', 'kill,flood']), /flood/)
   t.throws(() => readOptions(['--hosts', '2']), /from 3 to 9/)
+  t.throws(() => readOptions(['--scenario', 'resize', '--hosts', '4']), /from 5 to 9/)
+  t.ok(readOptions(['--scenario', 'resize', '--kills']).kills)
   t.throws(
     () => readOptions(['--scenario', 'x']),
-    new UsageError('--scenario knows no x: allowed is one-down, two-down, pair-cut, wiped, kill-loop, power-loss')
+    new UsageError('--scenario knows no x: allowed is one-down, two-down, pair-cut, wiped, kill-loop, power-loss, resize')
   )
   t.same(readOptions(['--faults', 'kill,power', '--minutes', '0.5', '--seed', '7']).faults, ['kill', 'power'])
   t.type(readOptions([]).seed, 'number')

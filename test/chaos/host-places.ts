@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { HostLinks, HostPlace } from './chaos-host.ts'
+import { type HostLinks, type HostPlace, routeOf } from './chaos-host.ts'
 import type { Disk } from './disk.ts'
 import type { Network } from './network.ts'
 
@@ -61,7 +61,7 @@ export function linksOf(place: HostPlace, places: readonly HostPlace[], when: 'b
   const isFirst = place === near[0]
   const isBirth = when === 'born' && place.number === 1
   return {
-    join: isFirst ? [] : near.filter(other => other !== place).map(({ address, routePort }) => `${address}:${routePort}`),
+    join: isFirst ? [] : near.filter(other => other !== place).map(routeOf),
     gatewayJoin: isBirth ? [] : beyond.map(({ dc, address, gatewayPort }) => `${dc}@${address}:${gatewayPort}`)
   }
 }

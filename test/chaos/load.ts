@@ -20,9 +20,11 @@ export interface LoadOptions {
   readonly keys: number
   readonly random: Random
   readonly ledger: Ledger
+  /** Every client knows every host, and has a connection of its own. */
+  readonly areFree: boolean
 }
 
-/** Clients at work. Half of them know every host that they may know; each of the others knows one, and so shares its fate. */
+/** Clients at work. Unless all are to be free, half of them know every host that they may know; each of the others knows one, and so shares its fate. */
 export class Load {
   /** Of the clients that know every host, in the present phase. */
   free = new Tally()
@@ -35,22 +37,24 @@ export class Load {
 
   static async start(options: LoadOptions): Promise<Load> {
     const load = new Load()
-    const { hosts, side, kinds, clients, random } = options
-    const everyone = await connect({ servers: hosts.map(host => host.nats) })
+    const { hosts, side, kinds, clients, random, areFree } = options
+    const servers = hosts.map(host => host.nats)
+    const everyone = await connect({ servers })
     load.#stores.push(everyone)
     const stores: Store[] = []
-    for (const host of hosts.slice(0, clients)) stores.push(await connect({ servers: host.nats }))
+    const known = areFree ? Array.from({ length: clients }, () => servers) : hosts.slice(0, clients).map(host => host.nats)
+    for (const servers of known) stores.push(await connect({ servers }))
     load.#stores.push(...stores)
     const all: Promise<void>[] = []
     for (const kind of kinds) {
       for (let number = 0; number < clients; number++) {
-        const isFree = number % 2 === 0
+        const isFree = areFree || number % 2 === 0
         const name = `${side}${kind}-${number + 1}`
         const client: Client = {
           ...options,
           name,
           number,
-          store: isFree ? everyone : stores[Math.floor(number / 2) % stores.length]!,
+          store: areFree ? stores[number]! : isFree ? everyone : stores[Math.floor(number / 2) % stores.length]!,
           random: random.fork(name),
           get tally() {
             return isFree ? load.free : load.bound
@@ -71,6 +75,12 @@ export class Load {
     this.free = new Tally()
     this.bound = new Tally()
     return before
+  }
+
+  /** Count operations that begin from now on into this one, which may have counted before. */
+  into(tally: Tally): void {
+    tally.resume()
+    this.free = tally
   }
 
   /** Ends when the last operation has ended. */

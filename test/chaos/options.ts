@@ -27,6 +27,7 @@ export const scenarioNames = [
   'wiped',
   'kill-loop',
   'power-loss',
+  'resize',
   ...datacenterScenarios
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
@@ -43,6 +44,8 @@ export interface ChaosOptions {
   readonly keys: number
   /** Instead of the drawn faults: one of the scenarios, with its figures. */
   readonly scenario: ScenarioName | undefined
+  /** Of resize: hosts are killed as well. */
+  readonly kills: boolean
   /** Of the scenarios that go round and round. */
   readonly rounds: number
   /** Also where everything was right: leave logs, ledger and data. */
@@ -53,7 +56,7 @@ export interface ChaosOptions {
 }
 
 export const usage = `npm run chaos -- [options]
-  --minutes M      how long faults are injected; default 10. Of datacenter-cut: how long the link is cut; default 1
+  --minutes M      how long faults are injected, or hosts join and leave (resize); default 10. Of datacenter-cut: how long the link is cut; default 1
   --seed S         of the schedule of faults and of the clients' choices; default drawn, and printed
   --faults LIST    of ${faultKinds.join(',')}; default all
   --workload LIST  of ${workloadKinds.join(',')}; default all
@@ -62,6 +65,7 @@ export const usage = `npm run chaos -- [options]
   --keys N         keys of each workload; default 300
   --scenario NAME  one of ${scenarioNames.join(', ')}, instead of the schedule
   --rounds N       of kill-loop and power-loss; default 5. Of datacenter-lost: default 2. Of wiped: thousands of keys, default 100
+  --kills          of resize: a host dies every 20 to 40 s as well
   --plain          hosts side by side on the loopback: what needs a network of their own is left out
   --keep           leave logs, ledger and data where they are, also where nothing was wrong
   --json           the summary as JSON`
@@ -87,6 +91,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
         keys: text,
         scenario: text,
         rounds: text,
+        kills: flag,
         plain: flag,
         keep: flag,
         json: flag,
@@ -115,7 +120,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
   if (scenario !== undefined && !scenarioNames.includes(scenario as ScenarioName))
     throw new UsageError(`--scenario knows no ${String(scenario)}: allowed is ${scenarioNames.join(', ')}`)
   const isDouble = datacenterScenarios.some(name => name === scenario)
-  const hosts = Math.floor(number('hosts', isDouble ? 6 : 5, 3, 9))
+  const hosts = Math.floor(number('hosts', isDouble ? 6 : 5, scenario === 'resize' ? 5 : 3, 9))
   if (isDouble && hosts % 2 === 1) throw new UsageError(`--hosts takes an even number where there are two datacenters: 4, 6 or 8`)
   const rounds = scenario === 'wiped' ? 100 : scenario === 'datacenter-lost' ? 2 : 5
   return {
@@ -128,6 +133,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     clients: Math.floor(number('clients', 6, 1, 200)),
     keys: Math.floor(number('keys', 300, 1, 1_000_000)),
     scenario: scenario as ScenarioName | undefined,
+    kills: values['kills'] === true,
     rounds: Math.floor(number('rounds', rounds, 1, 100_000)),
     plain: values['plain'] === true,
     keep: values['keep'] === true,

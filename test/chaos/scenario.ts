@@ -32,21 +32,29 @@ export interface StageOptions {
   readonly directory: string
   readonly report: Report
   readonly skewed?: boolean
+  /** Hosts that are there at first; left out: all. */
+  readonly begins?: number
 }
 
 /** A step-by-step trial with figures of its own. */
 export type Scenario = (stage: Stage) => Promise<void>
 
-export async function setStage({ options, ground, directory, report, skewed = false }: StageOptions): Promise<Stage> {
-  const cluster = await ChaosCluster.make({ hosts: options.hosts, datacenters: options.datacenters, directory, ground, skewed })
+export async function setStage({ options, ground, directory, report, skewed = false, begins }: StageOptions): Promise<Stage> {
+  const { hosts, datacenters } = options
+  const cluster = await ChaosCluster.make({ hosts, begins: begins ?? hosts, datacenters, directory, ground, skewed })
   report.onEnd(() => cluster.stop())
-  report.say(`${options.hosts} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
+  report.say(`${cluster.members.length} hosts, ready after ${((await cluster.start()) / 1000).toFixed(1)} s`)
   const ledger = new Ledger(join(directory, 'ledger.ndjson'))
   report.onEnd(async () => ledger.close())
   return { options, cluster, ledger, random: new SeededRandom(options.seed), report, directory }
 }
 
-export function startLoad(stage: Stage, kinds: readonly WorkloadKind[] = stage.options.workloads): Promise<Load> {
+/** @param areFree every client knows every host, and has a connection of its own */
+export function startLoad(
+  stage: Stage,
+  kinds: readonly WorkloadKind[] = stage.options.workloads,
+  areFree = false
+): Promise<Load> {
   const { options, cluster, ledger, random } = stage
   const { clients, keys } = options
   return Load.start({
@@ -57,7 +65,8 @@ export function startLoad(stage: Stage, kinds: readonly WorkloadKind[] = stage.o
     clients,
     keys,
     random: random.fork('clients'),
-    ledger
+    ledger,
+    areFree
   })
 }
 
@@ -85,7 +94,7 @@ export async function checkHealed(stage: Stage, within: EqualityLimit = {}): Pro
     report.violate(`I16: ${(error as Error).message}`)
   }
   await checkEquality(stage, within)
-  await checkHints(cluster.hosts, report)
+  await checkHints(cluster.members, report)
   await checkValues(stage)
 }
 
@@ -116,7 +125,7 @@ export async function checkEquality(
 
 export async function checkValues(stage: Stage): Promise<void> {
   const { cluster, ledger, report } = stage
-  report.violate(...(await checkDots(cluster.host(1), keysOf(stage))))
+  report.violate(...(await checkDots(cluster.members[0]!, keysOf(stage))))
   for (const dc of cluster.datacenters) await withStore(stage, store => checkValuesOf(stage, store), dc)
   report.figure('writes', { attempted: ledger.attempts, acknowledged: ledger.acknowledgements })
 }

@@ -3,6 +3,8 @@ export class Tally {
   operations = 0
   succeeded = 0
   readonly errors = new Map<string, number>()
+  /** Of the first failures, for people. */
+  readonly reasons: string[] = []
   readonly #latencies: number[] = []
   #lastSuccessMs: number
   #longestGapMs = 0
@@ -10,6 +12,11 @@ export class Tally {
 
   constructor(nowMs = performance.now()) {
     this.#lastSuccessMs = nowMs
+  }
+
+  /** Nothing was counted for a while: that was no gap. */
+  resume(): void {
+    this.#lastSuccessMs = performance.now()
   }
 
   /** @param startMs when the operation began */
@@ -27,8 +34,9 @@ export class Tally {
   }
 
   /** What failed took its time, too. */
-  failure(code: string, startMs: number): void {
+  failure(code: string, startMs: number, why = ''): void {
     this.operations++
+    if (why !== '' && this.reasons.length < reasonsMax) this.reasons.push(why)
     this.#latencies.push(performance.now() - startMs)
     this.errors.set(code, (this.errors.get(code) ?? 0) + 1)
   }
@@ -72,6 +80,8 @@ export interface TallyFigures {
   readonly p99_ms: number
   readonly longest_gap_ms: number
 }
+
+const reasonsMax = 10
 
 function round(ms: number): number {
   return Math.round(ms * 100) / 100

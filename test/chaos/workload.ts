@@ -84,7 +84,7 @@ async function readOf({ store, tally, level }: Client, kind: WorkloadKind, key: 
     tally.success(startMs)
     return { values: found?.siblings.map(version => version.value) ?? [], context: found?.context }
   } catch (error) {
-    tally.failure(codeOf(error), startMs)
+    tally.failure(codeOf(error), startMs, reasonOf(error))
     return undefined
   }
 }
@@ -125,7 +125,7 @@ async function recorded(
     tally.success(startMs)
   } catch (error) {
     ledger.end(id, isRefused(error) ? 'refused' : 'indeterminate', codeOf(error))
-    tally.failure(codeOf(error), startMs)
+    tally.failure(codeOf(error), startMs, reasonOf(error))
   }
 }
 
@@ -168,7 +168,7 @@ async function registerClient(client: Client): Promise<void> {
       }
       tally.success(startMs)
     } catch (error) {
-      tally.failure(codeOf(error), startMs)
+      tally.failure(codeOf(error), startMs, reasonOf(error))
     }
   })
 }
@@ -200,6 +200,10 @@ function nextId({ name }: Client): string {
 
 export function codeOf(error: unknown): string {
   return error instanceof StoreError ? error.code : `no StoreError: ${(error as Error).message}`
+}
+
+function reasonOf(error: unknown): string {
+  return `${new Date().toISOString()} ${codeOf(error)}: ${(error as Error).message}`
 }
 
 function isRefused(error: unknown): boolean {

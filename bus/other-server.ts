@@ -1,0 +1,32 @@
+import type { NatsLink } from './nats-link.ts'
+
+/** Of several servers one is taken by chance: so often it is tried to get another than those that are about to end. */
+const attemptsMax = 12
+/** Until all servers know that somebody listens at another one, too. */
+const knownMs = 250
+
+/**
+ * A connection to a server that stays, at which somebody listens.
+ * @param isGoing by a server's name, which is its host's: it is about to end
+ * @returns undefined where nobody answers now, or chance leads to servers alone that end
+ */
+export async function connectElsewhere(
+  open: () => Promise<NatsLink>,
+  isGoing: (server: string) => boolean,
+  listen: (link: NatsLink) => void
+): Promise<NatsLink | undefined> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const link = await open().catch(() => undefined)
+    if (link === undefined) return undefined
+    if (!isGoing(link.server) && (await isKnown(link, listen))) return link
+    await link.close(0)
+  }
+  return undefined
+}
+
+async function isKnown(link: NatsLink, listen: (link: NatsLink) => void): Promise<boolean> {
+  listen(link)
+  await link.flush().catch(() => {})
+  await new Promise(resolve => setTimeout(resolve, knownMs))
+  return link.connected
+}
