@@ -68,6 +68,8 @@ export interface RingShown {
 
 const repairKinds = ['exchange', 'handoff'] as const
 const timeoutMsDefault = 2_000
+/** Of questions to all hosts: less than callers wait (2 s), so that one that is silent is shown as such, and not all of it is late. */
+const surveyMsMax = 1_000
 const metricsTimeoutMs = 5_000
 
 /** What the console, the command line and the HTTP door ask of a cluster beside its data. All of it may reject with a `StoreError`. */
@@ -75,6 +77,7 @@ export class Admin {
   readonly #core: StoreCore
   readonly #host: string
   readonly #timeoutMs: number
+  readonly #surveyMs: number
   readonly profiles: ProfileAdmin
   readonly plans: PlanAdmin
   readonly backup: BackupAdmin
@@ -84,6 +87,7 @@ export class Admin {
     this.#core = options.core
     this.#host = options.host
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
+    this.#surveyMs = Math.min(surveyMsMax, this.#timeoutMs)
     this.profiles = new ProfileAdmin(options.core, this.#timeoutMs)
     this.plans = new PlanAdmin(options.core, options.host, this.#timeoutMs, () => this.#describe())
     this.backup = new BackupAdmin(options.core, () => this.#describe())
@@ -139,7 +143,15 @@ export class Admin {
     const known = hostsOfAll(this.#view())
     if (known.some(one => one.name === host)) return host
     const named = JSON.stringify(host.slice(0, 64))
-    throw errorOf(fault('not_found', `there is no host ${named}: there are ${known.map(one => one.name).join(', ')}`))
+    throw errorOf(
+      fault(
+        'not_found',
+        `there is no host ${named}: there are ${known
+          .map(one => one.name)
+          .sort()
+          .join(', ')}`
+      )
+    )
   }
 
   /** @param host default: the door's own */
@@ -152,12 +164,12 @@ export class Admin {
 
   /** The repair work of every host. */
   work(): Promise<WorkShown> {
-    return workOfHosts(this.#core, this.#view(), this.#timeoutMs)
+    return workOfHosts(this.#core, this.#view(), this.#surveyMs)
   }
 
   /** What each datacenter still has to give to the others. */
   replication(): Promise<ReplicationShown> {
-    return replicationOf(this.#core, this.#view(), this.#timeoutMs)
+    return replicationOf(this.#core, this.#view(), this.#surveyMs)
   }
 
   /** Every write that a datacenter lacks, a page at a time. */
@@ -167,7 +179,7 @@ export class Admin {
 
   /** Let every host compare its replicas with the others', and deliver what it keeps for them, now. @returns how things stand at the beginning */
   async repair(): Promise<WorkShown> {
-    return onlyRepair(await beginWork(this.#core, this.#view(), repairKinds, this.#timeoutMs))
+    return onlyRepair(await beginWork(this.#core, this.#view(), repairKinds, this.#surveyMs))
   }
 
   /** How far that is. */

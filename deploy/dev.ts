@@ -177,7 +177,13 @@ export class DevCluster {
       'log-format': 'text',
       ...(autoscale === undefined
         ? {}
-        : { autoscale: 'local', 'autoscale-hosts-min': autoscale.min, 'autoscale-hosts-max': autoscale.max }),
+        : {
+            autoscale: 'local',
+            'autoscale-hosts-min': autoscale.min,
+            'autoscale-hosts-max': autoscale.max,
+            // They share one disk: one host more would not give it room.
+            'autoscale-disk': 0
+          }),
       ...(beyond.length === 0 ? {} : { dc: host.dc, 'gateway-port': host.gatewayPort }),
       ...gatewaysOf(host, isFirst, beyond),
       ...settings,

@@ -19,7 +19,7 @@ export function serveEpochs(port: MessagePort, thread: string, take: () => Epoch
       const epoch = take()
       log.warn(
         { thread, vnode: epoch.vnode },
-        'a data thread begins a new epoch: something that it wrote in the old one is lost here'
+        'a data thread begins a new epoch: this host lost a write of the old one, or gave it away with its partition'
       )
       return { epoch }
     } catch (error) {

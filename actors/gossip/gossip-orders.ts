@@ -50,7 +50,10 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
   const ofName = members.filter(member => member.name === name)
   const subject = ofName.find(member => !isGone(member.state)) ?? ofName.at(-1)
   if (subject === undefined || state.cluster === undefined) {
-    const known = members.filter(member => !isGone(member.state)).map(member => member.name)
+    const known = members
+      .filter(member => !isGone(member.state))
+      .map(member => member.name)
+      .sort()
     return refuse(replyTo, fault('not_found', `there is no host ${JSON.stringify(name)}: there are ${known.join(', ')}`), context)
   }
   if (subject.dc !== self.dc && !isGone(subject.state)) {

@@ -82,7 +82,8 @@ function carryOut(
     if (spoken < wireOfPlans) return tooOldForPlans(spoken)
     return stage(state, self, plan, order.change, context)
   }
-  if (plan === undefined) return fault('not_found', 'nothing is staged: there is no plan')
+  if (plan === undefined)
+    return fault('not_found', 'nothing is staged: stage a change first, with carillon join, leave, replace or weight')
   const keep = (changed: Partial<Plan>): undefined => {
     setSelf(state, { ...self, plan: { ...plan, ...changed } }, context)
     return undefined
@@ -175,7 +176,9 @@ function unknown(state: GossipState, name: string): Fault {
   const known = ringRowsOf(state)
     .filter(member => !isGone(member.state))
     .map(member => member.name)
-  return fault('not_found', `there is no host ${JSON.stringify(name.slice(0, 64))}: there are ${known.join(', ')}`)
+    .sort()
+  const named = JSON.stringify(name.slice(0, 64))
+  return fault('not_found', `there is no host ${named} in this datacenter: there are ${known.join(', ')}`)
 }
 
 function tell(state: GossipState, replyTo: Ref<PlanReply>, context: GossipContext): void {

@@ -38,7 +38,11 @@ export class BackupDirectory {
 
   /** Make what is missing of it. */
   async prepare(): Promise<void> {
-    for (const name of ['cuts', 'segments', 'unfinished']) await mkdir(join(this.path, name), { recursive: true })
+    for (const name of ['cuts', 'segments', 'unfinished'])
+      await mkdir(join(this.path, name), { recursive: true }).catch(error => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error
+        throw new BadManifest(`${this.path} is a file, or lies below one: name a directory, which is made where it is missing`)
+      })
   }
 
   /** Ids of all cuts, the oldest first. @throws {BadManifest} there is no backup */

@@ -1,6 +1,7 @@
 import { connect as connectTcp } from 'node:net'
 import { limits } from '../../model/limits.ts'
 import { connect } from '../client/client.ts'
+import { StoreError } from '../client/errors.ts'
 import type { Store } from '../client/store.ts'
 import type { Cluster, ClusterOptions, Found, NewPair, RequestOptions, Stored, WatchEvent } from './cluster.ts'
 import { until } from './interruption.ts'
@@ -8,16 +9,37 @@ import { defaultServers } from './options.ts'
 
 /** A cluster over NATS, by the same client that programs use. */
 export async function connectCluster({ servers, token, tls, cluster, connectTimeoutMs }: ClusterOptions): Promise<Cluster> {
-  const store = await connect({
-    servers: servers === defaultServers ? await listening(servers) : servers,
-    cluster,
-    tls,
-    connectTimeoutMs,
-    // The cluster's own limit counts.
-    pairBytesMax: limits.pairBytesCeiling,
-    ...(token === '' ? {} : { token })
-  })
-  return new NatsCluster(store)
+  const addresses = servers === defaultServers ? await listening(servers) : servers
+  const open = async (some: readonly string[]): Promise<Cluster> => {
+    const store = await connect({
+      servers: some,
+      cluster,
+      tls,
+      connectTimeoutMs,
+      // The cluster's own limit counts.
+      pairBytesMax: limits.pairBytesCeiling,
+      ...(token === '' ? {} : { token })
+    })
+    return new NatsCluster(store)
+  }
+  try {
+    return await open(addresses)
+  } catch (error) {
+    // The nats-server of a host that stands still takes clients, and gives what they ask to that host: others may answer.
+    if (!isLate(error) || addresses.length === 1) throw error
+    for (const address of addresses) {
+      try {
+        return await open([address])
+      } catch (why) {
+        if (!(why instanceof StoreError)) throw why
+      }
+    }
+    throw error
+  }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'timeout'
 }
 
 const probeTimeoutMs = 500

@@ -87,7 +87,7 @@ export async function printPlan(terminal: Terminal, flags: PlanFlags, plan: Plan
     percent(load.share_after)
   ])
   const margin = plan.quorum_margin
-  const marginText = `${margin} replicas beyond a quorum at the worst moment`
+  const marginText = `${margin} ${margin === 1 ? 'replica' : 'replicas'} beyond a quorum at the worst moment`
   const lines = [
     painted(output, 'bold', headline(plan)),
     '',

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { type StatsFs, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { LoadSample } from '../../model/autoscale/load.ts'
 import { durationBounds, type MetricSnapshot } from '../../runtime/metrics.ts'
@@ -6,6 +6,9 @@ import { durationBounds, type MetricSnapshot } from '../../runtime/metrics.ts'
 /** Metrics that count as requests refused since there was too much to do. */
 const refusals: readonly string[] = ['actor_messages_refused_total']
 const overload = 'overloaded'
+
+/** Of a file system; free blocks are all, available ones those that any user may take. */
+export type BlockCounts = Pick<StatsFs, 'blocks' | 'bsize' | 'bfree' | 'bavail'>
 
 /**
  * What a host has done so far, from its threads' metrics, this process's CPU and the disk of its data. The nats-server beside it is not
@@ -42,11 +45,16 @@ export function loadSampleOf(threads: readonly (readonly MetricSnapshot[])[], da
   }
 }
 
+/** As `df` counts: what is kept for the system's own user is neither used nor there for a host. */
+export function diskUseOf({ blocks, bsize, bfree, bavail }: BlockCounts): { bytes: number; used: number } {
+  const used = (blocks - bfree) * bsize
+  return { bytes: used + bavail * bsize, used }
+}
+
 /** Where the disk does not say, it is no reason for anything. */
 function diskOf(data: string): { bytes: number; used: number } {
   try {
-    const { blocks, bsize, bavail } = statfsSync(data)
-    return { bytes: blocks * bsize, used: (blocks - bavail) * bsize }
+    return diskUseOf(statfsSync(data))
   } catch {
     return { bytes: 0, used: 0 }
   }

@@ -5,6 +5,7 @@ import { connect } from '../../api/client/client.ts'
 import { StoreError } from '../../api/client/errors.ts'
 import type { ReplicationShown } from '../../api/admin-replication.ts'
 import type { OwedKeysPage } from '../../api/admin-replication.ts'
+import { CarillonProcess } from './carillon-process.ts'
 import { ask, startCluster, until } from './cluster-rig.ts'
 
 const keys = Array.from({ length: 60 }, (_, index) => `k${index}`)
@@ -36,6 +37,12 @@ t.test(
     const frozen = cluster.hosts.filter(({ dc }) => dc === 'dc2').map(({ name }) => cluster.processOf(name)!)
     t.teardown(() => frozen.forEach(child => child.kill('SIGCONT')))
     for (const child of frozen) child.kill('SIGSTOP')
+    await until('hosts that are silent are told as such, and do not keep the command from its answer', async () => {
+      const told = new CarillonProcess(t, ['replication', '--json', '--servers', serversOf('dc1').join(',')])
+      if ((await told.ended).status !== 0) return false
+      const { hosts } = JSON.parse(told.out) as ReplicationShown
+      return hosts.every(({ dc, reached }) => reached === (dc === 'dc1'))
+    })
     for (const key of keys) await mine.put(key, key, { consistency: 'local_quorum' })
     const why = await mine.put('late', 'x', { consistency: 'each_quorum', timeoutMs: 4_000 }).then(
       () => undefined,

@@ -57,8 +57,8 @@ t.test(
     for (const [words, why] of [
       [['weight', third!.name, '0'], /a weight is a number from 0\.01 to 1000, not 0/],
       [['replace', second!.name, third!.name], /host-3 is a member already/],
-      [['leave', 'host-9'], /there is no host "host-9"/],
-      [['commit'], /nothing is staged/]
+      [['leave', 'host-9'], /there is no host "host-9" in this datacenter: there are host-1, host-2/],
+      [['commit'], /nothing is staged: stage a change first/]
     ] as const) {
       const refused = await run(...words)
       t.match(refused.err, why)

@@ -56,6 +56,38 @@ t.test('documents: every npm command that they name exists, and so does every fi
   for (const script of ['start', 'test', 'build', 'lint', 'format']) t.ok(scripts.includes(script), script)
 })
 
+t.test('documents: each carillon command that they show is one of docs/cli.md, with options that stand there', async t => {
+  const sections = read('docs/cli.md')
+    .split(/^## (?=`carillon )/m)
+    .slice(1)
+  const words = (text: string) => text.split(/ +/).filter(word => /^[a-z]+$/.test(word))
+  const known = sections.map(section => words(/^`carillon ([^`]+)`/.exec(section)?.[1] ?? ''))
+  const shared = read('docs/cli.md').split(/^# Hosts$/m)[0] ?? ''
+  const settings = read('docs/configuration.md')
+  for (const name of markdownFiles().filter(name => !name.startsWith('docs/decisions'))) {
+    for (const [, line = ''] of read(name).matchAll(/^(?: {4})?(?:npx )?carillon ([a-z][^#\n|]*)/gm)) {
+      const said = line.trim().split(/ +/)
+      const at = known.findIndex(command =>
+        command.every((word, index) => said[index] === word || (index === 1 && word === 'create'))
+      )
+      t.ok(at >= 0, `${name}: carillon ${line}`)
+      for (const [option] of line.matchAll(/--[a-z][a-z-]+/g))
+        t.ok(
+          [sections[at] ?? '', shared, settings].some(text => text.includes(option)),
+          `${name}: ${option} of carillon ${line}`
+        )
+    }
+  }
+})
+
+t.test('documents: a local cluster of another shape than that of npm start → has a directory of its own', async t => {
+  for (const name of markdownFiles().filter(name => !name.startsWith('docs/decisions'))) {
+    for (const [line] of read(name).matchAll(/^(?: {4})?(?:npx )?carillon dev --.*/gm)) {
+      if (/ --(datacenters|autoscale|base-port) [0-9]/.test(line)) t.match(line, / --data /, `${name}: ${line}`)
+    }
+  }
+})
+
 t.test('docs/decisions: numbered without gaps, each with its four parts', async t => {
   const names = readdirSync(join(root, 'docs/decisions')).toSorted()
   for (const [index, name] of names.entries()) {

@@ -171,7 +171,7 @@ t.test('bad plans are refused with the reason, and change nothing', async t => {
   const rig = new PlansRig(8, 4)
   const name = rig.newcomer()
   const refused = (change: Parameters<PlansRig['stage']>[1], why: RegExp) => t.match(rig.stage('h1', change), why)
-  refused({ kind: 'leave', host: 'h9' }, /there is no host "h9": there are h1, h2, h3, h4, h5/)
+  refused({ kind: 'leave', host: 'h9' }, /there is no host "h9" in this datacenter: there are h1, h2, h3, h4, h5/)
   refused({ kind: 'weight', host: 'h2', weight: 0 }, /a weight is a number from 0\.01 to 1000, not 0/)
   refused({ kind: 'weight', host: 'h2', weight: 1001 }, /a weight is a number from 0\.01 to 1000/)
   refused({ kind: 'weight', host: 'h2', weight: 1 }, /h2 has weight 1 already/)

@@ -71,6 +71,8 @@ function actorText(
   if (restarts > 0) parts.push(painted(output, 'yellow', `restarts ${restarts}`))
   const hot = hotKeysOf(summary)
   if (hot.length > 0) parts.push(painted(output, 'yellow', `hot ${hot.join(', ')}`))
+  if (typeof summary?.['why'] === 'string') parts.push(printable(summary['why']))
+  if (typeof summary?.['pressure'] === 'number') parts.push(`pressure ${summary['pressure'].toFixed(2)}`)
   if (crash !== null)
     parts.push(painted(output, 'red', `crashed ${crash.at}: ${printable(crash.error).replaceAll('\n', ' ').slice(0, 160)}`))
   return parts.join('  ')
