@@ -171,6 +171,8 @@ export type WantedChange =
 export type PlanOrder =
   | { readonly what: 'tell' | 'commit' | 'pause' | 'resume' | 'abort' }
   | { readonly what: 'stage'; readonly change: WantedChange }
+  /** From the autoscaler, to its own host: a plan of this one change, committed, where there is no other plan. */
+  | { readonly what: 'submit'; readonly change: WantedChange }
   /** 0: as fast as hosts can. */
   | { readonly what: 'throttle'; readonly bytesPerSecond: number }
 
