@@ -57,7 +57,7 @@ class Site {
       }
       return holds()
     }
-    return this.plant.cluster.simulation.runUntil(counted, seconds * 1_000, 20)
+    return this.plant.cluster.simulation.runUntil(counted, seconds * 1_000, 40)
   }
 }
 

@@ -100,7 +100,7 @@ t.test(
         const { joinUntilMs, leaveUntilMs } = memory.vetoed
         if (seen.atMs < (step === 'shrink' ? leaveUntilMs : joinUntilMs)) return false
         const count = hosts.length + (step === 'shrink' ? -1 : 1)
-        const most = Math.max(given.hostsMax, least, isAskedFor ? memory.wanted!.hosts : 0)
+        const most = Math.max(given.hostsMax, least, isAskedFor ? memory.wanted.hosts : 0)
         const isWithin =
           step === 'shrink'
             ? count >= least && waiting.length === 0 && hosts.some(({ name }) => name === host)
