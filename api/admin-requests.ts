@@ -33,8 +33,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   repair: async admin => JSON.stringify(await admin.repair()),
   leave: async (admin, request) => JSON.stringify(await admin.leave(requiredHost(request), orderOf(request))),
   remove: async (admin, request) => JSON.stringify(await admin.remove(requiredHost(request), orderOf(request))),
-  'remove-datacenter': async (admin, request) =>
-    JSON.stringify(await admin.removeDatacenter(requiredDatacenter(request))),
+  'remove-datacenter': async (admin, request) => JSON.stringify(await admin.removeDatacenter(requiredDatacenter(request))),
   plan: async (admin, request) =>
     JSON.stringify({ plan: await (flagOf(request, 'brief') ? admin.plans.brief() : admin.plans.shown()) }),
   'plan.stage': async (admin, request) => JSON.stringify({ plan: await admin.plans.stage(wantedChangeOf(request)) }),

@@ -84,7 +84,12 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
   )
 }
 
-async function removeDatacenter({ output }: Terminal, { json, timeout }: Flags, cluster: Cluster, datacenter: string): Promise<void> {
+async function removeDatacenter(
+  { output }: Terminal,
+  { json, timeout }: Flags,
+  cluster: Cluster,
+  datacenter: string
+): Promise<void> {
   const shown: DatacenterRemoved = shaped(
     await cluster.admin('remove-datacenter', { datacenter }, timeout),
     'removed',

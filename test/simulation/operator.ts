@@ -1,12 +1,14 @@
-import type { ChangeReply, GossipMessage, PlanReply } from '../../actors/gossip/gossip-protocol.ts'
+import type { ChangeReply, DatacenterReply, GossipMessage, PlanReply } from '../../actors/gossip/gossip-protocol.ts'
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import type { SimulatedCluster } from '../../simulation/simulated-cluster.ts'
+
+export type OperatorRef = Ref<PlanReply> & Ref<ChangeReply> & Ref<DatacenterReply>
 
 const operator = {
   address: addressOf(threadAddressOf('operator', 'main'), 'nobody'),
   correlation: 0,
   incarnation: 0
-} as Ref<PlanReply> & Ref<ChangeReply>
+} as OperatorRef
 
 /** Who gives orders to gossip agents, as the doors do for people. One in a cluster. */
 export class Operator {
@@ -22,7 +24,7 @@ export class Operator {
   }
 
   /** @returns '' where it was done, else why it was refused */
-  say(host: string, message: (replyTo: Ref<PlanReply> & Ref<ChangeReply>) => GossipMessage): string {
+  say(host: string, message: (replyTo: OperatorRef) => GossipMessage): string {
     const to = { address: addressOf(threadAddressOf(host, 'system'), 'gossip-agent'), correlation: 0, incarnation: 0 }
     const { simulation, clock } = this.#cluster
     const { system } = simulation.host('operator').threads.get('main')!
