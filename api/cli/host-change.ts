@@ -46,16 +46,15 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
       wholeOption('--within <SECONDS>', 'with --wait: seconds that it may take', 1, 604_800).default(withinSecondsDefault)
     )
     .addOption(timeoutOption())
-  addConnectionOptions(command).action((named: string | undefined, flags: Flags) =>
-    withCluster(terminal, flags, async cluster => {
-      const { datacenter } = flags
-      if (datacenter !== undefined) {
-        if (named !== undefined || flags.abort === true || flags.wait === true)
-          throw new UsageError('--datacenter stands alone: it is done at once, and cannot be taken back')
-        return removeDatacenter(terminal, flags, cluster, datacenter)
-      }
-      if (named === undefined) throw new UsageError('whom? Give the name of a host, or --datacenter NAME')
-      const host = named
+  addConnectionOptions(command).action((named: string | undefined, flags: Flags) => {
+    const { datacenter } = flags
+    if (datacenter !== undefined && (named !== undefined || flags.abort === true || flags.wait === true))
+      throw new UsageError('--datacenter stands alone: it is done at once, and cannot be taken back')
+    if (named === undefined && datacenter === undefined)
+      throw new UsageError('whom? Give the name of a host, or --datacenter NAME')
+    const host = named ?? ''
+    return withCluster(terminal, flags, async cluster => {
+      if (datacenter !== undefined) return removeDatacenter(terminal, flags, cluster, datacenter)
       if (change.now !== undefined && flags.now !== true) {
         if (flags.wait === true || flags.abort === true)
           throw new UsageError('--wait and --abort are for --now: without it carillon commit --wait, and carillon abort')
@@ -81,7 +80,7 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
       if (isUnderWay(shown)) throw new CommandFailure(`not done after ${flags.within} seconds: the hosts go on with it`)
       if (shown.stands !== change.done) throw new CommandFailure(`${host} stays: the hosts' logs say why`)
     })
-  )
+  })
 }
 
 async function removeDatacenter(
