@@ -19,7 +19,7 @@ export interface SystemResources {
   readonly foundsDatacenter?: boolean
   readonly defaults: BucketProperties
   readonly clusterFile: ClusterFile
-  /** Told once this host has left the cluster, and the others know: its process can end. */
+  /** Told once this host has left the cluster, and the others know, or was removed: its process can end. */
   readonly left?: () => void
   readonly gossip: GossipSettings
   /** Default `exchangeDefaults`. */

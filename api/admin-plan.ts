@@ -29,6 +29,8 @@ export interface PlanBrief {
   readonly id: number
   /** The host that keeps it. */
   readonly keeper: string
+  /** Who staged or submitted it. */
+  readonly by: 'operator' | 'autoscaler'
   readonly state: 'staged' | 'under way' | 'paused'
   /** Bytes a second that each host may fetch; 0: no limit. */
   readonly throttle: number
@@ -114,7 +116,7 @@ export class PlanAdmin {
   }
 
   /** @returns null after an abort */
-  async order(order: Exclude<PlanOrder, { what: 'stage' }>): Promise<PlanBrief | null> {
+  async order(order: Exclude<PlanOrder, { what: 'stage' | 'submit' }>): Promise<PlanBrief | null> {
     return briefOf(await this.#order(order))
   }
 
@@ -163,6 +165,7 @@ function briefOf({ members, waitsFor }: Told): PlanBrief | null {
   return {
     id: plan.id,
     keeper: keeper.name,
+    by: plan.by ?? 'operator',
     state: plan.isPaused ? 'paused' : plan.isCommitted ? 'under way' : 'staged',
     throttle: plan.bytesPerSecond,
     changes: turnsOf(kept).map(change => changeShown(change, members)),

@@ -33,6 +33,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
   repair: async admin => JSON.stringify(await admin.repair()),
   leave: async (admin, request) => JSON.stringify(await admin.leave(requiredHost(request), orderOf(request))),
   remove: async (admin, request) => JSON.stringify(await admin.remove(requiredHost(request), orderOf(request))),
+  'remove-datacenter': async (admin, request) => JSON.stringify(await admin.removeDatacenter(requiredDatacenter(request))),
   plan: async (admin, request) =>
     JSON.stringify({ plan: await (flagOf(request, 'brief') ? admin.plans.brief() : admin.plans.shown()) }),
   'plan.stage': async (admin, request) => JSON.stringify({ plan: await admin.plans.stage(wantedChangeOf(request)) }),
@@ -92,7 +93,7 @@ const requests: Readonly<Record<string, (admin: Admin, request: Members) => Prom
 
 /**
  * One request of administration, as it comes over NATS.
- * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, plan, plan.stage, plan.commit, plan.pause, plan.resume, plan.abort, plan.throttle, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys, and those of `admin-backup-requests`
+ * @param name what the subject ends with: cluster, ring, actors, work, repair, leave, remove, remove-datacenter, plan, plan.stage, plan.commit, plan.pause, plan.resume, plan.abort, plan.throttle, metrics, profile-begin, profile, profile-piece, explain, bucket-get, bucket-set, buckets, keys, and those of `admin-backup-requests`
  * @param payload a JSON object, or nothing
  * @returns JSON; Prometheus text of `metrics`
  * @throws {StoreError}
@@ -167,6 +168,12 @@ function requiredHost(request: Members): string {
   const host = textOf(request, 'host')
   if (host === undefined) throw badRequest('the request has no "host"')
   return host
+}
+
+function requiredDatacenter(request: Members): string {
+  const datacenter = textOf(request, 'datacenter')
+  if (datacenter === undefined) throw badRequest('the request has no "datacenter"')
+  return datacenter
 }
 
 function orderOf(request: Members): ChangeOrder {

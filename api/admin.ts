@@ -1,5 +1,5 @@
 import { type BucketProperties, bucketPropertiesOf, propertiesOf } from '../actors/ring/bucket-table.ts'
-import type { BucketReply, ChangeOrder, ChangeReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
+import type { BucketReply, ChangeOrder, ChangeReply, DatacenterReply, GossipMessage } from '../actors/gossip/gossip-protocol.ts'
 import type { HostMessage, HostReply } from '../actors/host-protocol.ts'
 import type { RingKeeperMessage, RingKeeperReply } from '../actors/ring/ring-keeper-protocol.ts'
 import { hostsOfAll, type RingView } from '../actors/ring/ring-view.ts'
@@ -50,6 +50,12 @@ export interface ClusterShown {
 }
 
 /** How the change of a host's place on the ring stands. */
+export interface DatacenterRemoved {
+  readonly datacenter: string
+  /** Its hosts. */
+  readonly removed: readonly string[]
+}
+
 export interface ChangeShown {
   readonly host: string
   /** `joining`, `up`, `leaving`, `drained` (it owns nothing any more), `left`, `removing`, `removed`. */
@@ -261,6 +267,14 @@ export class Admin {
   /** Have a host removed that is down for good: others take its place, with what the other replicas have. It must not come back. */
   remove(host: string, order: ChangeOrder): Promise<ChangeShown> {
     return this.#change(this.#host, { kind: 'remove', name: host, order })
+  }
+
+  /** Have a datacenter removed that is gone for good. Its hosts must not come back. */
+  async removeDatacenter(dc: string): Promise<DatacenterRemoved> {
+    const message = { kind: 'remove-datacenter', dc } as const
+    const reply = await this.#ask<GossipMessage, DatacenterReply>(this.#host, 'system', 'gossip-agent', message, this.#timeoutMs)
+    if (reply.kind !== 'datacenter-removed') throw unexpected(reply)
+    return { datacenter: reply.dc, removed: reply.hosts }
   }
 
   async #change(host: string, message: WithoutReply<GossipMessage>): Promise<ChangeShown> {

@@ -12,7 +12,7 @@ export interface HostInspection {
   load(told: (sample: LoadSample) => void): void
   /** Have hosts started or taken away. @param told why it was not done; undefined: it was asked for */
   scale(order: ScaleOrder, told: (why: string | undefined) => void): void
-  /** The host has left its cluster: it stops, in order. */
+  /** The host has left its cluster, or was removed: it stops, in order. */
   left(): void
   readonly profiles: HostProfiles
 }

@@ -1,4 +1,4 @@
-import type { Member } from './membership.ts'
+import { isGone, type Member } from './membership.ts'
 
 const remembered = new WeakMap<readonly Member[], Map<string, readonly Member[]>>()
 
@@ -23,5 +23,13 @@ export function otherDatacenters(members: readonly Member[], dc: string): readon
   const names = new Set<string>()
   for (const member of members)
     if (member.dc !== dc && member.state !== 'left' && member.state !== 'removed') names.add(member.dc)
+  return [...names].sort()
+}
+
+/** The datacenters of which all hosts that ever were are gone, by name: nothing is owed to them. */
+export function goneDatacenters(members: readonly Member[]): readonly string[] {
+  const names = new Set<string>()
+  for (const { dc, state } of members) if (isGone(state)) names.add(dc)
+  for (const { dc, state } of members) if (!isGone(state)) names.delete(dc)
   return [...names].sort()
 }

@@ -13,7 +13,10 @@ export interface KeptPlan {
  */
 export type Progress = 'waiting' | 'moving' | 'ending' | 'done' | 'void'
 
-/** The plan that counts: of several, which hosts have begun unaware of each other, one that is committed, then the earliest. */
+/**
+ * The plan that counts: of several, which hosts have begun unaware of each other, an operator's before the autoscaler's, then one that is committed,
+ * then the earliest.
+ */
 export function planIn(members: readonly Member[]): KeptPlan | undefined {
   let found: KeptPlan | undefined
   for (const keeper of members) {
@@ -25,7 +28,12 @@ export function planIn(members: readonly Member[]): KeptPlan | undefined {
 }
 
 function comesBefore(a: KeptPlan, b: KeptPlan): boolean {
-  return (Number(b.plan.isCommitted) - Number(a.plan.isCommitted) || a.plan.id - b.plan.id || a.keeper.uid - b.keeper.uid) < 0
+  const isAutomatic = ({ plan }: KeptPlan): number => Number(plan.by !== undefined)
+  const isCommitted = ({ plan }: KeptPlan): number => Number(plan.isCommitted)
+  return (
+    (isAutomatic(a) - isAutomatic(b) || isCommitted(b) - isCommitted(a) || a.plan.id - b.plan.id || a.keeper.uid - b.keeper.uid) <
+    0
+  )
 }
 
 /** In the order in which they are carried out: what takes the keeper of the plan away comes last. */

@@ -10,7 +10,7 @@ export type StagedChange =
   | { readonly kind: 'replace'; readonly uid: number; readonly replaced: number; readonly isDead: boolean }
 
 /**
- * What an operator has staged. It lives in the row of the host that was asked, its keeper: so every host shows it, and it survives a restart of
+ * What an operator, or the autoscaler, has staged. It lives in the row of the host that was asked, its keeper: so every host shows it, and it survives a restart of
  * the keeper. Whose change it is begins it once all before it are done, by what the rows say: nobody keeps count.
  */
 export interface Plan {
@@ -23,10 +23,12 @@ export interface Plan {
   readonly bytesPerSecond: number
   /** In the order of their turns. */
   readonly changes: readonly StagedChange[]
+  /** Who submitted it; left out: an operator. */
+  readonly by?: 'autoscaler'
 }
 
 /** The same text for the same plan, on every host: for hashes, and on the wire. */
-export function planText({ id, isCommitted, isPaused, bytesPerSecond, changes }: Plan): string {
+export function planText({ id, isCommitted, isPaused, bytesPerSecond, changes, by }: Plan): string {
   const rows = changes.map(change =>
     change.kind === 'weight'
       ? [change.kind, change.uid, change.weight]
@@ -34,7 +36,7 @@ export function planText({ id, isCommitted, isPaused, bytesPerSecond, changes }:
         ? [change.kind, change.uid, change.replaced, change.isDead]
         : [change.kind, change.uid]
   )
-  return JSON.stringify([id, isCommitted, isPaused, bytesPerSecond, rows])
+  return JSON.stringify([id, isCommitted, isPaused, bytesPerSecond, rows, ...(by === undefined ? [] : [by])])
 }
 
 /** What `planText` made. @returns undefined for anything else: too many changes, or of a kind that is not known */
@@ -46,13 +48,14 @@ export function planOfText(text: string): Plan | undefined {
     return undefined
   }
   if (!Array.isArray(said)) return undefined
-  const [id, isCommitted, isPaused, bytesPerSecond, rows] = said as unknown[]
+  const [id, isCommitted, isPaused, bytesPerSecond, rows, by] = said as unknown[]
   if (!isCount(id) || !isCount(bytesPerSecond) || typeof isCommitted !== 'boolean' || typeof isPaused !== 'boolean')
     return undefined
   if (!Array.isArray(rows) || rows.length > limits.planChangesMax) return undefined
   const changes = rows.map(changeOf)
   if (changes.some(change => change === undefined)) return undefined
-  return { id, isCommitted, isPaused, bytesPerSecond, changes: changes as StagedChange[] }
+  const plan = { id, isCommitted, isPaused, bytesPerSecond, changes: changes as StagedChange[] }
+  return by === 'autoscaler' ? { ...plan, by } : plan
 }
 
 function changeOf(row: unknown): StagedChange | undefined {

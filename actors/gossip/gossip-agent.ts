@@ -10,6 +10,7 @@ import { takeArrival } from './gossip-changes.ts'
 import { isWelcome, knockAtDoor, settleNames, takeHello, takeUnwelcome, takeWelcome } from './gossip-door.ts'
 import { drain, sayFarewell, takeHints } from './gossip-drain.ts'
 import { takeLeave, takeRemove } from './gossip-orders.ts'
+import { takeRemoveDatacenter } from './gossip-datacenter-removal.ts'
 import { takePlanOrder } from './gossip-plan-orders.ts'
 import {
   forgetProbes,
@@ -251,6 +252,8 @@ function handle(state: GossipState, message: GossipMessage, context: GossipConte
       return takeLeave(state, message, context)
     case 'remove':
       return takeRemove(state, message, context)
+    case 'remove-datacenter':
+      return takeRemoveDatacenter(state, message, context)
     case 'plan':
       return takePlanOrder(state, message, context)
     case 'hints-listed':
@@ -264,7 +267,10 @@ function handle(state: GossipState, message: GossipMessage, context: GossipConte
     default:
   }
   const { gist } = message
-  if (!isWelcome(state, gist, context)) return tellOutdated(state, gist, context)
+  if (!isWelcome(state, gist, context)) {
+    // Two that each hold the other to be removed would answer each other for ever.
+    return message.kind === 'gossip-rows' ? undefined : tellOutdated(state, gist, context)
+  }
   hear(state, gist, context)
   switch (message.kind) {
     case 'gossip-probe':

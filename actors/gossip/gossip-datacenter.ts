@@ -53,7 +53,7 @@ export function passToDatacenter(
     ({ dc, uid, state: said }) => dc === subject.dc && said === 'up' && isLivingOther(state, uid, context)
   )
   if (able === undefined) {
-    const detail = `${subject.name} is in datacenter ${subject.dc}, of which no host is up: only one of these can see its removal through`
+    const detail = `${subject.name} is in datacenter ${subject.dc}, of which no host is up: only one of these can see its removal through. Where all of ${subject.dc} is gone for good: carillon remove --datacenter ${subject.dc}`
     return fault('unavailable', detail)
   }
   context.signal<GossipMessage>(agentOf(able.name) as Ref<GossipMessage>, message)

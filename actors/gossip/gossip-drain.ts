@@ -57,9 +57,14 @@ function leave(state: GossipState, context: GossipContext): void {
   context.log.info({ uid: self.uid }, 'this host has left the cluster')
 }
 
-/** The others hear of it, and who knows answers so; then there is nothing left to do here. */
+/** The others hear of it, and who knows answers so; then there is nothing left to do here. A host that was removed ends at once. */
 export function sayFarewell(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
+  // With others that were removed with it, it could go on for ever acknowledging what nobody else is given.
+  if (self.state === 'removed') {
+    save(state, context)
+    return context.resources.left?.()
+  }
   if (self.state !== 'left') return
   const unaware = state.members.members.filter(({ uid }) => isLivingOther(state, uid, context) && !state.farewells.has(uid))
   if (unaware.length === 0 || (state.farewells.size > 0 && ++state.farewellRounds >= farewellRoundsMax))

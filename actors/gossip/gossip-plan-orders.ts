@@ -31,7 +31,9 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
     return refuse(fault('unavailable', `${self.name} does not know the others yet: try again`))
   const kept = planIn(ringRowsOf(state))
   if (order.what !== 'tell') {
-    const keeper = kept?.keeper ?? keeperToBe(state, self, message, context)
+    // What is submitted is kept here, or refused: never passed on to one that may not know of it.
+    const isSubmitted = order.what === 'submit'
+    const keeper = isSubmitted ? self : (kept?.keeper ?? keeperToBe(state, self, message, context))
     if (keeper !== self) {
       if (keeper.state === 'down') return refuse(keeperIsDown(keeper))
       return context.signal<GossipMessage>(agentOf(keeper.name) as Ref<GossipMessage>, { ...message, isPassedOn: true })
@@ -77,10 +79,12 @@ function carryOut(
   order: PlanOrder,
   context: GossipContext
 ): Fault | undefined {
-  if (order.what === 'stage') {
+  if (order.what === 'stage' || order.what === 'submit') {
     const spoken = wireSpoken(state.members.members.filter(member => !isGone(member.state)).map(({ version }) => version)) ?? 1
     if (spoken < wireOfPlans) return tooOldForPlans(spoken)
-    return stage(state, self, plan, order.change, context)
+    return order.what === 'stage'
+      ? stage(state, self, plan, order.change, context)
+      : submit(state, self, plan, order.change, context)
   }
   if (plan === undefined)
     return fault('not_found', 'nothing is staged: stage a change first, with carillon join, leave, replace or weight')
@@ -130,7 +134,8 @@ function stage(
   context: GossipContext
 ): Fault | undefined {
   if (plan?.isCommitted === true) {
-    const detail = `a plan is under way, which ${self.name} keeps: wait for its end (carillon commit --wait), or abort it`
+    const whose = plan.by === undefined ? 'a plan' : `a plan of the ${plan.by}`
+    const detail = `${whose} is under way, which ${self.name} keeps: wait for its end (carillon commit --wait), or abort it`
     return fault('bad_request', detail)
   }
   if (plan === undefined && self.standing !== 'up')
@@ -145,6 +150,27 @@ function stage(
   const bytesPerSecond = plan?.bytesPerSecond ?? 0
   setSelf(state, { ...self, plan: { id, isCommitted: false, isPaused, bytesPerSecond, changes } }, context)
   context.log.info({ plan: id, change: wanted }, 'a change of the ring is staged')
+  return undefined
+}
+
+/** At once staged and committed: between the two an operator could add to it. */
+function submit(
+  state: GossipState,
+  self: Member,
+  plan: Plan | undefined,
+  wanted: WantedChange,
+  context: GossipContext
+): Fault | undefined {
+  if (plan !== undefined) return fault('bad_request', 'there is a plan already: nothing is submitted beside it')
+  if (self.standing !== 'up') return fault('bad_request', `${self.name} is ${self.standing} and cannot keep a plan`)
+  const change = changeOf(state, wanted)
+  if ('code' in change) return change
+  const why = whyNotPlanned([change], settingOf(state))
+  if (why !== undefined) return why
+  const id = ticketOf(ringRowsOf(state))
+  const submitted: Plan = { id, isCommitted: true, isPaused: false, bytesPerSecond: 0, changes: [change], by: 'autoscaler' }
+  setSelf(state, { ...self, plan: submitted }, context)
+  context.log.info({ plan: id, change: wanted }, 'a plan of the autoscaler is committed')
   return undefined
 }
 

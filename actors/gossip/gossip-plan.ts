@@ -34,8 +34,8 @@ function keepPlan(state: GossipState, context: GossipContext): void {
   const { plan } = self
   const members = ringRowsOf(state)
   const first = planIn(members)
-  // Two operators at two hosts that had not heard of each other.
-  const isBehind = first !== undefined && first.plan !== plan && !plan.isCommitted
+  // Two operators at two hosts that had not heard of each other; or an operator and the autoscaler, which gives way.
+  const isBehind = first !== undefined && first.plan !== plan && (!plan.isCommitted || plan.by !== undefined)
   if (isBehind)
     context.log.warn(
       { plan: plan.id, keeper: first.keeper.name },

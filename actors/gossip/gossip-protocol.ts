@@ -129,6 +129,8 @@ export type GossipMessage =
   | { readonly kind: 'leave'; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
   /** Have a dead host removed; passed on to the host that sees it through already. Answered as `leave`. */
   | { readonly kind: 'remove'; readonly name: string; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
+  /** Have a datacenter removed all of whose hosts are down for good. Answered by `datacenter-removed` or `refused`. */
+  | { readonly kind: 'remove-datacenter'; readonly dc: string; readonly replyTo: Ref<DatacenterReply> }
   /** An operator's word on staged changes; passed on to the host that keeps them, or can. Answered by `plan-told` or `refused`. */
   | { readonly kind: 'plan'; readonly order: PlanOrder; readonly isPassedOn?: true; readonly replyTo: Ref<PlanReply> }
   /** What this host's threads keep for others, while it is drained. */
@@ -160,6 +162,10 @@ export type ChangeReply =
     }
   | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }
 
+export type DatacenterReply =
+  | { readonly kind: 'datacenter-removed'; readonly dc: string; readonly hosts: readonly string[] }
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly epoch: string }
+
 /** A change to stage, hosts by name. */
 export type WantedChange =
   | { readonly kind: 'join'; readonly host: string }
@@ -171,6 +177,8 @@ export type WantedChange =
 export type PlanOrder =
   | { readonly what: 'tell' | 'commit' | 'pause' | 'resume' | 'abort' }
   | { readonly what: 'stage'; readonly change: WantedChange }
+  /** From the autoscaler, to its own host: a plan of this one change, committed, where there is no other plan. */
+  | { readonly what: 'submit'; readonly change: WantedChange }
   /** 0: as fast as hosts can. */
   | { readonly what: 'throttle'; readonly bytesPerSecond: number }
 

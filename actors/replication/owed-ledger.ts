@@ -40,7 +40,7 @@ export class OwedLedger {
       ),
       superseded: metrics.counter(
         'owed_superseded_total',
-        'Such notes that a later write of the key took in, or that nothing is left of'
+        'Such notes that a later write of the key took in, that nothing is left of, or whose datacenter was removed'
       ),
       delivered: metrics.counter('owed_delivered_total', 'Such notes erased since the other datacenter has the write')
     }
@@ -74,7 +74,7 @@ export class OwedLedger {
     } else this.#count(partition, tag, sinceMs, 1)
   }
 
-  /** A note is erased. @param isDelivered false: there was nothing left to deliver */
+  /** A note is erased. @param isDelivered false: there was nothing left to deliver, or nobody to deliver it to */
   settled(partition: number, tag: number, sinceMs: number, isDelivered: boolean): void {
     if (isDelivered) this.#delivered++
     else this.#superseded++

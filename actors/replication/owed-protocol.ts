@@ -4,8 +4,17 @@ import type { Fault } from '../../model/fault.ts'
 
 /** What a vnode is told of what it owes other datacenters. `tag`: see `owedTagOf`. */
 export type OwedMessage =
-  /** A datacenter has it, at least what was minted as `digest`: forget the note, unless something was minted since. */
-  | { readonly kind: 'owed-delivered'; readonly tag: number; readonly key: Key; readonly digest: number }
+  /**
+   * A datacenter has it, at least what was minted as `digest`: forget the note, unless something was minted since. `isDropped`: it was not
+   * delivered, since the datacenter was removed.
+   */
+  | {
+      readonly kind: 'owed-delivered'
+      readonly tag: number
+      readonly key: Key
+      readonly digest: number
+      readonly isDropped?: true
+    }
   /** To itself: a note was not written, or not erased; what is there is counted anew. */
   | { readonly kind: 'owed-recount' }
   /** A page of what is owed, in key order. Answered by `owed`. */

@@ -35,6 +35,8 @@ interface AgentState {
   readonly args: WorkArguments
   readonly tag: number
   view: RingView | undefined
+  /** The datacenter was removed: what it was owed is dropped. */
+  isDropping: boolean
   /** Threads that have not said yet what they owe; undefined: they were not asked yet. */
   unheard: Set<number> | undefined
   readonly partitions: number[]
@@ -46,7 +48,7 @@ interface AgentState {
   /** Nothing is sent before. */
   pausedUntilMs: number
   failuresInRow: number
-  readonly figures: { keys: number; bytes: number; failed: number; damaged: number }
+  readonly figures: { keys: number; bytes: number; failed: number; damaged: number; dropped: number }
   readonly startedMs: number
 }
 
@@ -55,6 +57,8 @@ const pagePairs = 128
 const attemptMs = 4_000
 /** What was written a moment ago is on its way already. */
 const youngMs = 1_000
+/** A host that has just come back may hear that the old hosts of a datacenter were removed before it hears of the new ones. */
+const dropAfterMs = 30_000
 /** So many failures in a row, and the datacenter is not fit to be given anything: another run looks again. */
 const failuresMax = 64
 const pauseMsMax = 2_000
@@ -63,7 +67,7 @@ const deliveriesFrom = 4_096
 
 /**
  * Does the work `replicate/DC`: gives another datacenter what this host has noted to be missing there, page by page, and settles the notes
- * of what a quorum there has flushed. Twice is harmless: all it does is merge.
+ * of what a quorum there has flushed. Twice is harmless: all it does is merge. What a datacenter was owed that was removed it drops.
  * @see docs/decisions/0025-datacenters.md
  */
 export const replicationAgent: Behaviour<AgentState, AgentMessage, WorkArguments, SystemResources> = {
@@ -74,6 +78,7 @@ export const replicationAgent: Behaviour<AgentState, AgentMessage, WorkArguments
       args,
       tag: owedTagOf(args.subject),
       view: undefined,
+      isDropping: false,
       unheard: undefined,
       partitions: [],
       reading: undefined,
@@ -83,7 +88,7 @@ export const replicationAgent: Behaviour<AgentState, AgentMessage, WorkArguments
       nextId: deliveriesFrom,
       pausedUntilMs: 0,
       failuresInRow: 0,
-      figures: { keys: 0, bytes: 0, failed: 0, damaged: 0 },
+      figures: { keys: 0, bytes: 0, failed: 0, damaged: 0, dropped: 0 },
       startedMs: context.now()
     }
     renew(state, context)
@@ -151,8 +156,12 @@ function takeCluster(state: AgentState, view: RingView, context: AgentContext): 
   const isFirst = state.view === undefined
   state.view = view
   const self = view.hosts.find(({ name }) => name === context.host)
-  if (self === undefined || datacenterOf(state) === undefined) return end(state, false, context)
+  const isDropping = view.gone?.includes(state.args.subject) === true
+  if (self === undefined || (datacenterOf(state) === undefined && !isDropping)) return end(state, false, context)
+  // Removed, or founded anew, meanwhile.
+  if (!isFirst && isDropping !== state.isDropping) return end(state, true, context)
   if (!isFirst) return
+  state.isDropping = isDropping
   state.unheard = new Set()
   for (let thread = 0; thread < self.threads; thread++) {
     const to: Ref<CoordinatorMessage> = {
@@ -181,6 +190,7 @@ function proceed(state: AgentState, context: AgentContext): void {
   if (state.unheard === undefined || state.unheard.size > 0) return
   if (state.failuresInRow >= failuresMax) return end(state, true, context)
   const nowMs = context.now()
+  if (state.isDropping && state.partitions.length > 0 && nowMs - state.startedMs < dropAfterMs) return
   while (state.waiting.length > 0 && state.underWay.size < limits.replicationInFlightMax && state.pausedUntilMs <= nowMs) {
     const { pair, partition } = state.waiting.shift()!
     if (!give(state, pair, partition, nowMs, context)) return end(state, true, context)
@@ -188,14 +198,18 @@ function proceed(state: AgentState, context: AgentContext): void {
   if (state.waiting.length > 0 || state.reading !== undefined) return
   const partition = state.partitions.pop()
   if (partition !== undefined) return read(state, partition, undefined, context)
-  if (state.underWay.size === 0) end(state, state.figures.failed > 0, context)
+  if (state.underWay.size > 0) return
+  const { failed, dropped } = state.figures
+  if (dropped > 0) context.log.warn({ dc: state.args.subject, keys: dropped }, 'what a removed datacenter was owed is dropped')
+  end(state, failed > 0, context)
 }
 
 function read(state: AgentState, partition: number, after: Key | undefined, context: AgentContext): void {
   const correlation = state.nextId++
   state.reading = { partition, after, correlation, askedMs: context.now() }
   const replyTo = context.replyRef<OwedReply | OwedFailed>(correlation)
-  tellOwn(state, partition, { kind: 'owed-page', tag: state.tag, after, pairsMax: pagePairs, keysOnly: false, replyTo }, context)
+  const { tag, isDropping } = state
+  tellOwn(state, partition, { kind: 'owed-page', tag, after, pairsMax: pagePairs, keysOnly: isDropping, replyTo }, context)
 }
 
 function tellOwn(state: AgentState, partition: number, message: VnodeMessage, context: AgentContext): void {
@@ -211,12 +225,21 @@ function takePage(state: AgentState, page: Extract<VnodeReply, { kind: 'owed' }>
   for (const pair of page.pairs) {
     // A clock that was set back must not keep anything from its way.
     if (pair.sinceMs > youngest && pair.sinceMs <= context.wallMs()) continue
+    if (state.isDropping) {
+      drop(state, reading.partition, pair, context)
+      continue
+    }
     state.waiting.push({ pair, partition: reading.partition })
   }
   state.figures.damaged += page.damaged
   state.reading = undefined
   if (page.next !== undefined) read(state, reading.partition, page.next, context)
   proceed(state, context)
+}
+
+function drop(state: AgentState, partition: number, { key, digest }: OwedPair, context: AgentContext): void {
+  state.figures.dropped++
+  tellOwn(state, partition, { kind: 'owed-delivered', tag: state.tag, key, digest, isDropped: true }, context)
 }
 
 /** @returns false where nobody there can be reached */

@@ -117,10 +117,10 @@ export class VnodeOwed {
       this.#isRecounting = false
       return this.#ledger.open(this.#partition, this.#found(context))
     }
-    const { tag, key, digest } = message
+    const { tag, key, digest, isDropped } = message
     const owed = this.#read(owedKeyOf(tag, key), context)
     // Minted since: that has to arrive, too.
-    if (owed !== undefined && owed.digest === digest) this.#erase(tag, key, owed, true, context)
+    if (owed !== undefined && owed.digest === digest) this.#erase(tag, key, owed, isDropped !== true, context)
   }
 
   /** What was refused after all is there as it was: so all are counted anew, once for the many that fail together. */

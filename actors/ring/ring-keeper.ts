@@ -1,5 +1,5 @@
 import type { Ref } from '../../bus/bus.ts'
-import { membersIn, otherDatacenters } from '../../model/datacenter.ts'
+import { goneDatacenters, membersIn, otherDatacenters } from '../../model/datacenter.ts'
 import { isGone, ringMembers } from '../../model/membership.ts'
 import { atTurn, changesOf, membershipEpoch } from '../../model/ring-change.ts'
 import { ringOf } from '../../model/ring.ts'
@@ -92,6 +92,7 @@ function takeMembers(state: KeeperState, message: Of<'members'>, context: Keeper
   }
   const elsewhere = members === message.members ? [] : otherDatacenters(message.members, dc)
   state.others = elsewhere.map(name => datacenterViewOf(state, name, membersIn(message.members, name), shape))
+  const gone = members === message.members ? [] : goneDatacenters(message.members)
   state.owned = owned
   state.revisions++
   state.view = {
@@ -106,7 +107,8 @@ function takeMembers(state: KeeperState, message: Of<'members'>, context: Keeper
     future: isSame && state.view !== undefined ? state.view.future : moving === 0 ? [] : ringAt('future'),
     moving,
     ...(pace === undefined ? {} : { pace }),
-    ...(state.others.length === 0 ? {} : { others: state.others })
+    ...(state.others.length === 0 ? {} : { others: state.others }),
+    ...(gone.length === 0 ? {} : { gone })
   }
   publish(state, { kind: 'ring', view: state.view }, context)
 }

@@ -61,6 +61,8 @@ export interface RingView {
   readonly pace?: TransferPace | undefined
   /** The other datacenters, by name; left out where there are none. What stands above is of this host's own. */
   readonly others?: readonly DatacenterView[]
+  /** Datacenters that were removed, by name; left out where there are none. */
+  readonly gone?: readonly string[]
 }
 
 /** What an operator allows the change that is under way. */

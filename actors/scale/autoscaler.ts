@@ -1,9 +1,16 @@
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
-import { type AutoscaleMemory, decide, type Decision, firstMemory, type Observation } from '../../model/autoscale/autoscale.ts'
+import {
+  type AutoscaleMemory,
+  decide,
+  type Decision,
+  firstMemory,
+  type Observation,
+  vetoed
+} from '../../model/autoscale/autoscale.ts'
 import { type HostLoad, loadBetween, type LoadSample } from '../../model/autoscale/load.ts'
 import type { Behaviour, Context } from '../../runtime/actor.ts'
 import type { Counter } from '../../runtime/metrics.ts'
-import type { ChangeReply } from '../gossip/gossip-protocol.ts'
+import type { PlanReply } from '../gossip/gossip-protocol.ts'
 import type { HostMessage, HostReply } from '../host-protocol.ts'
 import { type BucketTable, propertiesOf } from '../ring/bucket-table.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
@@ -12,13 +19,13 @@ import type { SystemResources } from '../system-resources.ts'
 import { renewLease } from '../work/work-lease.ts'
 import { type WorkArguments, workRenewMs, type WorkReply } from '../work/work-protocol.ts'
 import type { ScaleSettings } from './autoscaler-protocol.ts'
-import { submitLeave } from './scale-plans.ts'
+import { askForPlan, planWatch, type PlanWatch, submitPlan, takeTold, type WatchedPlan, watchPlan } from './scale-plans.ts'
 
 type ScaleMessage =
   | WorkReply
   | RingNews
   | HostReply
-  | ChangeReply
+  | PlanReply
   | { readonly kind: 'renew' }
   | { readonly kind: 'subscribe' }
   | { readonly kind: 'look' }
@@ -41,25 +48,28 @@ interface ScaleState {
     string,
     { readonly incarnation: number; readonly sample: LoadSample; readonly load: HostLoad | undefined }
   >
-  /** Who was asked to leave; '' nobody. */
+  readonly plans: PlanWatch
+  /** Who leaves; '' nobody. */
   leaving: string
   said: string
   last: Decision | undefined
-  readonly steps: Readonly<Record<'grow' | 'shrink', Counter>>
+  readonly steps: Readonly<Record<'grow' | 'join' | 'shrink', Counter>>
   readonly failed: Counter
 }
 
 const ringCorrelation = 0
 const leaseCorrelation = 1
-const leaveCorrelation = 2
+const submitCorrelation = 2
 const orderCorrelation = 3
-const firstCorrelation = 4
+const tellCorrelation = 4
+const firstCorrelation = 5
 /** Whoever starts hosts may have to ask someone else. */
 const orderMs = 30_000
 
 /**
  * Does the work `scale/CLUSTER`, on the one host that leads: looks at how busy all hosts are, and asks for one more, or lets one leave. What
- * decides is pure (`model/autoscale/autoscale.ts`). A host is let go by the ring first; only when it has left is it taken away.
+ * decides is pure (`model/autoscale/autoscale.ts`). The ring changes by plans that it submits, never beside an operator's. A host is let go by
+ * the ring first; only when it has left is it taken away.
  */
 export const autoscaler: Behaviour<ScaleState, ScaleMessage, WorkArguments, SystemResources> = {
   kind: 'autoscaler',
@@ -79,10 +89,11 @@ export const autoscaler: Behaviour<ScaleState, ScaleMessage, WorkArguments, Syst
       asked: new Map(),
       correlation: firstCorrelation,
       samples: new Map(),
+      plans: planWatch(context),
       leaving: '',
       said: '',
       last: undefined,
-      steps: { grow: steps('grow'), shrink: steps('shrink') },
+      steps: { grow: steps('grow'), join: steps('join'), shrink: steps('shrink') },
       failed: context.metrics.counter('autoscaler_failures_total', 'Orders of the autoscaler that were refused or not answered')
     }
     context.metrics.observe(
@@ -116,6 +127,8 @@ export const autoscaler: Behaviour<ScaleState, ScaleMessage, WorkArguments, Syst
         return message.look === state.looks ? judge(state, context) : undefined
       case 'host-load':
         return take(state, message, context)
+      case 'plan-told':
+        return takeTold(state.plans, message)
       case 'refused':
         return refused(state, message.fault.detail, context)
       default:
@@ -123,15 +136,16 @@ export const autoscaler: Behaviour<ScaleState, ScaleMessage, WorkArguments, Syst
   },
 
   undelivered(state, reason, context) {
-    if (context.correlation === leaveCorrelation || context.correlation === orderCorrelation)
+    if (context.correlation === submitCorrelation || context.correlation === orderCorrelation)
       refused(state, `it was not answered (${reason})`, context)
   },
 
-  summary: ({ args, last, leaving, memory }) => ({
+  summary: ({ args, last, leaving, memory, plans }) => ({
     job: args.job,
     why: last?.why ?? null,
     pressure: last?.pressure ?? null,
     leaving,
+    plan: plans.own?.id ?? null,
     wanted: memory.wanted?.hosts ?? null
   })
 }
@@ -162,6 +176,7 @@ function look(state: ScaleState, context: ScaleContext): void {
   if (state.view === undefined) return
   state.looks++
   state.asked.clear()
+  askForPlan(state.plans, tellCorrelation, context)
   for (const { name } of state.view.hosts) {
     state.asked.set(++state.correlation, name)
     context.send(
@@ -188,13 +203,16 @@ function judge(state: ScaleState, context: ScaleContext): void {
   const { view } = state
   if (view === undefined) return
   for (const name of state.samples.keys()) if (!view.hosts.some(host => host.name === name)) state.samples.delete(name)
+  const watched = watchPlan(state.plans, state.args.job, context)
+  takeFate(state, watched, view, context)
   takeAway(state, view, context)
   const silent = new Set(state.asked.values())
   const { defaults } = context.resources
   const seen: Observation = {
     atMs: context.now(),
-    hosts: view.hosts.map(({ name, state: stands, standing, isReplaced, isRemoving }) => ({
+    hosts: view.hosts.map(({ name, state: stands, standing, isReplaced, isRemoving, isWaiting }) => ({
       name,
+      isWaiting: isWaiting === true && stands === 'joining',
       isUp: stands === 'up' && standing === 'up' && !isReplaced && !isRemoving,
       load: silent.has(name) ? undefined : state.samples.get(name)?.load
     })),
@@ -203,7 +221,8 @@ function judge(state: ScaleState, context: ScaleContext): void {
       defaults.n,
       ...Object.keys(state.table).map(bucket => propertiesOf(state.table, bucket, defaults).n)
     ),
-    isMoving: view.moving !== 0
+    isMoving: view.moving !== 0,
+    plan: watched.text
   }
   const decision = decide(state.settings, state.memory, seen)
   state.memory = decision.memory
@@ -214,6 +233,7 @@ function judge(state: ScaleState, context: ScaleContext): void {
     state.leaving !== '' &&
     seen.hosts.some(({ name, isUp }) => name === state.leaving && isUp) &&
     !seen.isMoving &&
+    watched.text === undefined &&
     state.memory.wanted === undefined
   )
     state.leaving = ''
@@ -226,11 +246,31 @@ function carryOut(state: ScaleState, { step, why, host }: Decision, present: num
     context.log.info({ job, present }, `one more host is asked for: ${why}`)
     return order(state, present + 1, present, why, '', context)
   }
-  if (host === undefined) return
-  state.steps.shrink.add()
-  state.leaving = host
-  context.log.info({ job, host, present }, `a host is let go: ${why}`)
-  submitLeave(host, leaveCorrelation, context)
+  if (host === undefined || step === 'hold') return
+  state.steps[step].add()
+  if (step === 'shrink') state.leaving = host
+  context.log.info({ job, host, present }, `a plan is submitted, that ${host} ${step === 'join' ? 'joins' : 'leaves'}: ${why}`)
+  submitPlan({ kind: step === 'join' ? 'join' : 'leave', host }, submitCorrelation, context)
+}
+
+/** Of a plan that is under way it learns who leaves, also where another autoscaler submitted it; of one that has ended, whether to try again. */
+function takeFate(state: ScaleState, { ended }: WatchedPlan, { hosts }: RingView, context: ScaleContext): void {
+  const { job } = state.args
+  const { own } = state.plans
+  if (own?.change.kind === 'leave' && hosts.some(({ name }) => name === own.host)) state.leaving = own.host
+  if (ended === undefined) return
+  const { fate, plan } = ended
+  const about = { job, plan: plan.id, host: plan.host }
+  if (fate === 'through') return context.log.info(about, 'the plan that the autoscaler submitted is through')
+  const step = plan.change.kind === 'join' ? 'join' : 'shrink'
+  state.leaving = ''
+  if (fate === 'aborted') {
+    state.memory = vetoed(state.settings, state.memory, step, context.now())
+    const minutes = Math.round(state.settings.vetoMs / 60_000)
+    return context.log.warn(about, `the plan that the autoscaler submitted was aborted: it submits no such for ${minutes} min`)
+  }
+  context.log.warn(about, 'the plan that the autoscaler submitted came to nothing: who should have joined is gone')
+  rest(state, context)
 }
 
 /** Whoever leaves is taken away once it is no member any more; also one that an operator, or an autoscaler before this one, has let go. */
@@ -256,9 +296,16 @@ function order(state: ScaleState, hosts: number, present: number, why: string, l
 /** Nothing will come of it: it need not be waited for, but is not tried again at once. */
 function refused(state: ScaleState, why: string, context: ScaleContext): void {
   const { correlation } = context
-  if (correlation !== leaveCorrelation && correlation !== orderCorrelation) return
+  if (correlation !== submitCorrelation && correlation !== orderCorrelation) return
   state.failed.add()
   context.log.warn({ job: state.args.job, leaving: state.leaving }, `the autoscaler's step was refused: ${why}`)
-  if (correlation === leaveCorrelation) state.leaving = ''
+  if (correlation === submitCorrelation) {
+    state.plans.fates.refused.add()
+    state.leaving = ''
+  }
+  rest(state, context)
+}
+
+function rest(state: ScaleState, context: ScaleContext): void {
   state.memory = { ...state.memory, wanted: undefined, restUntilMs: context.now() + state.settings.cooldownMs }
 }

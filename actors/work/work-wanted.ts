@@ -43,6 +43,8 @@ export function workWanted(
     const able = hosts.filter(host => isReachable(host) && host.isDirect)
     want('replicate', dc, able.length > 0, 0)
   }
+  // What it was owed is to be dropped.
+  for (const dc of view.gone ?? []) want('replicate', dc, true, 0)
   for (const peer of bridgesOf(view, self)) want('bridge', peer.name, true, peer.incarnation)
   for (const uid of orphans) want('handoff', uidText(uid), true, 0)
   for (let thread = 0; thread < self.threads; thread++) want('scrub', `data-${thread}`, true, 0)

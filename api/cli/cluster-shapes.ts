@@ -1,5 +1,5 @@
 import type { ActorDescription } from '../../runtime/actor.ts'
-import type { ChangeShown, ClusterShown, HostShown, RingShown } from '../admin.ts'
+import type { ChangeShown, ClusterShown, DatacenterRemoved, HostShown, RingShown } from '../admin.ts'
 import type { Explanation } from '../admin-explain.ts'
 import type { PlanBrief, PlanShown } from '../admin-plan.ts'
 import type { ProfileShown } from '../admin-profile.ts'
@@ -11,6 +11,7 @@ import { CommandFailure, painted, type TextSink } from './terminal.ts'
 export type {
   ActorDescription,
   ChangeShown,
+  DatacenterRemoved,
   ClusterShown,
   Explanation,
   HostShown,

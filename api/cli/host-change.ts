@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type ChangeShown, describeCluster, shaped } from './cluster-shapes.ts'
+import { type ChangeShown, type DatacenterRemoved, describeCluster, shaped } from './cluster-shapes.ts'
 import type { Cluster } from './cluster.ts'
 import { interruptible } from './interruption.ts'
 import { addConnectionOptions, type ConnectionFlags, timeoutOption, wholeOption, withCluster } from './options.ts'
@@ -13,6 +13,7 @@ interface Flags extends ConnectionFlags {
   readonly abort?: boolean
   readonly now?: boolean
   readonly json?: boolean
+  readonly datacenter?: string
 }
 
 /** A command that changes a host's place on the ring. */
@@ -25,6 +26,8 @@ export interface HostChange {
   readonly done: 'left' | 'removed'
   /** It is staged unless `--now` is given: what that says. */
   readonly now?: string
+  /** A whole datacenter can be named in the place of a host: what that says. */
+  readonly datacenter?: string
 }
 
 const lookMs = 500
@@ -32,7 +35,10 @@ const withinSecondsDefault = 3_600
 
 /** With `--wait` exit status 1 where it did not come to its end. */
 export function defineChange(command: Command, terminal: Terminal, change: HostChange): void {
-  command.description(change.description).argument('HOST', 'its name').option('--abort', change.abort)
+  command.description(change.description)
+  if (change.datacenter === undefined) command.argument('HOST', 'its name')
+  else command.argument('[HOST]', 'its name').option('--datacenter <NAME>', change.datacenter)
+  command.option('--abort', change.abort)
   if (change.now !== undefined) command.option('--now', change.now)
   command
     .option('--wait', 'stay until it is done, and say what it waits for')
@@ -40,8 +46,15 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
       wholeOption('--within <SECONDS>', 'with --wait: seconds that it may take', 1, 604_800).default(withinSecondsDefault)
     )
     .addOption(timeoutOption())
-  addConnectionOptions(command).action((host: string, flags: Flags) =>
-    withCluster(terminal, flags, async cluster => {
+  addConnectionOptions(command).action((named: string | undefined, flags: Flags) => {
+    const { datacenter } = flags
+    if (datacenter !== undefined && (named !== undefined || flags.abort === true || flags.wait === true))
+      throw new UsageError('--datacenter stands alone: it is done at once, and cannot be taken back')
+    if (named === undefined && datacenter === undefined)
+      throw new UsageError('whom? Give the name of a host, or --datacenter NAME')
+    const host = named ?? ''
+    return withCluster(terminal, flags, async cluster => {
+      if (datacenter !== undefined) return removeDatacenter(terminal, flags, cluster, datacenter)
       if (change.now !== undefined && flags.now !== true) {
         if (flags.wait === true || flags.abort === true)
           throw new UsageError('--wait and --abort are for --now: without it carillon commit --wait, and carillon abort')
@@ -67,7 +80,23 @@ export function defineChange(command: Command, terminal: Terminal, change: HostC
       if (isUnderWay(shown)) throw new CommandFailure(`not done after ${flags.within} seconds: the hosts go on with it`)
       if (shown.stands !== change.done) throw new CommandFailure(`${host} stays: the hosts' logs say why`)
     })
+  })
+}
+
+async function removeDatacenter(
+  { output }: Terminal,
+  { json, timeout }: Flags,
+  cluster: Cluster,
+  datacenter: string
+): Promise<void> {
+  const shown: DatacenterRemoved = shaped(
+    await cluster.admin('remove-datacenter', { datacenter }, timeout),
+    'removed',
+    'remove-datacenter'
   )
+  const { removed } = shown
+  const text = `datacenter ${datacenter} was removed from the cluster, with ${removed.join(', ')}`
+  await output.write(`${json === true ? JSON.stringify(shown) : text}\n`)
 }
 
 /** Nobody speaks for a host that has left: that it is no member any more says it. */

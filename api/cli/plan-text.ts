@@ -64,9 +64,9 @@ export async function printBrief({ output }: Terminal, { json }: PlanFlags, plan
   await output.write(json === true ? `${JSON.stringify({ plan })}\n` : plan === null ? 'no plan\n' : `${headline(plan)}\n`)
 }
 
-function headline({ state, keeper, changes, throttle }: PlanBrief): string {
+function headline({ state, keeper, by, changes, throttle }: PlanBrief): string {
   const limit = throttle === 0 ? '' : `, ${bytesText(throttle)}/s at most for each host`
-  return `plan of ${changes.length} ${changes.length === 1 ? 'change' : 'changes'}, ${state}${limit}; kept by ${keeper}`
+  return `plan of ${changes.length} ${changes.length === 1 ? 'change' : 'changes'}, ${state}${limit}; kept by ${keeper}${by === 'autoscaler' ? ', submitted by the autoscaler' : ''}`
 }
 
 export async function printPlan(terminal: Terminal, flags: PlanFlags, plan: PlanShown | null): Promise<void> {

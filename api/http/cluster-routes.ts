@@ -77,6 +77,13 @@ export function clusterRoutes(app: FastifyInstance, { admin, readiness }: Door):
     )
   }
 
+  app.post<{ Params: { datacenter: string } }>(
+    '/api/v1/datacenters/:datacenter/removal',
+    { schema: describeCluster.datacenterRemoval },
+    async (request, reply) =>
+      reply.header('content-type', json).send(JSON.stringify(await admin.removeDatacenter(request.params.datacenter)))
+  )
+
   app.get('/api/v1/work', { schema: describeCluster.work }, async (_request, reply) =>
     reply.header('content-type', json).send(JSON.stringify(await admin.work()))
   )

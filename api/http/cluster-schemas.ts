@@ -30,6 +30,20 @@ export const describeCluster = {
     'Let it stay; possible until the ring has moved',
     'How its removal stands, and what it waits for'
   ),
+  datacenterRemoval: {
+    tags: cluster,
+    summary: 'Have a datacenter removed all of whose hosts are down for good; they must not come back',
+    params: {
+      type: 'object',
+      properties: { datacenter: { type: 'string', description: 'Name of the datacenter' } },
+      required: ['datacenter']
+    },
+    response: {
+      200: jsonReply('Removed', { datacenter: text, removed: { type: 'array', items: text } }),
+      400: problem,
+      404: problem
+    }
+  },
   healthz: {
     tags: health,
     summary: 'Alive; with the parameter ready, whether this host can reach a quorum of every partition. Needs no credentials',

@@ -17,7 +17,8 @@ export function dayOptions(busy: number, spikeTimes: number): DayOptions {
       growLooks: 3,
       shrinkLooks: 12,
       cooldownMs: 2 * minuteMs,
-      waitMs: 15 * minuteMs
+      waitMs: 15 * minuteMs,
+      vetoMs: 15 * minuteMs
     },
     periodMs: 5_000,
     joinMs: 2 * minuteMs,

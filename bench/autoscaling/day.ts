@@ -119,7 +119,7 @@ export function liveThrough(options: DayOptions, isScaled = true): Day {
       })
       memory = decision.memory
       step = decision.step
-      if (step !== 'hold') {
+      if (step === 'grow' || step === 'shrink') {
         steps[step]++
         moving = step === 'grow' ? { hosts: hosts + 1, untilMs: atMs + joinMs } : { hosts: hosts - 1, untilMs: atMs + leaveMs }
       }

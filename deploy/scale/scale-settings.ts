@@ -6,6 +6,8 @@ const growLooks = 3
 const shrinkLooks = 12
 /** A host that was asked for may have to be bought first. */
 const waitMs = 900_000
+/** Whoever aborts what it submitted does not mean it for two minutes. */
+const vetoMs = 900_000
 
 /** @returns undefined where nobody scales the cluster */
 export function scaleSettingsOf(host: HostSettings): ScaleSettings | undefined {
@@ -24,6 +26,7 @@ export function scaleSettingsOf(host: HostSettings): ScaleSettings | undefined {
     shrinkLooks,
     cooldownMs: host.autoscaleCooldownMs,
     waitMs,
+    vetoMs,
     periodMs: host.autoscalePeriodMs
   }
 }

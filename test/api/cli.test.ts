@@ -51,6 +51,9 @@ t.test('a command line that is wrong → a sentence with what is near or allowed
     [['bench', '--op', 'put,post'], /Allowed are put, get, mixed/],
     [['bench', '--in-flight', '1,0'], /whole numbers from 1 to 16384/],
     [['bench', '--zipf', '4'], /a number from 0 to 3/],
+    [['remove'], /whom\?[^]*--datacenter NAME/],
+    [['remove', 'host-1', '--datacenter', 'dc2'], /--datacenter stands alone/],
+    [['remove', '--datacenter', 'dc2', '--wait'], /--datacenter stands alone/],
     [['dev', '--hosts', '17'], /whole number from 1 to 16/],
     [['dev', '--autoscale', '5..3'], /MIN\.\.MAX of 1 to 16, as 3\.\.6/],
     [['dev', '--base-port', '65000'], /whole number from 1 to 64621/]

@@ -5,6 +5,15 @@ import { connect } from '../../api/client/client.ts'
 import { scaleSubject } from '../../deploy/scale/event-actuator.ts'
 import { ask, startCluster, until } from './cluster-rig.ts'
 
+/** '' of a host that has ended. */
+async function readMetrics(httpPort: number): Promise<string> {
+  try {
+    return await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()
+  } catch {
+    return ''
+  }
+}
+
 interface Cluster {
   readonly hosts: readonly { readonly name: string; readonly state: string }[]
 }
@@ -56,6 +65,9 @@ t.test(
     stop.abort()
     await Promise.all(load)
     await until('it has left', async () => (await shown()).join() === three.join(), patienceMs)
+    const through = /^carillon_autoscaler_plans_total\{[^}]*outcome="through"[^}]*\} 1$/m
+    const metrics = () => Promise.all(cluster.hosts.map(({ httpPort }) => readMetrics(httpPort)))
+    await until('it left by a plan, which is through', async () => (await metrics()).some(text => through.test(text)), 60_000)
     await until('its process has ended', () => cluster.hosts.length === 3, 60_000)
     t.same(failures, [])
     // Not all: that would be load enough for the fourth to come again.

@@ -40,13 +40,17 @@ const change: fc.Arbitrary<StagedChange> = fc.oneof(
 t.test(
   'plan: what is written of it comes back as it was; too many changes, weights beyond the limits and nonsense do not',
   async t => {
-    const plan = fc.record({
+    const people = fc.record({
       id: fc.nat(),
       isCommitted: fc.boolean(),
       isPaused: fc.boolean(),
       bytesPerSecond: fc.nat(),
       changes: fc.array(change, { maxLength: limits.planChangesMax })
     })
+    const plan = fc.oneof(
+      people,
+      people.map(each => ({ ...each, by: 'autoscaler' as const }))
+    )
     fc.assert(fc.property(plan, each => t.same(planOfText(planText(each)), each)))
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), text => planOfText(text) === undefined || text.startsWith('[')))
     const many = Array.from({ length: limits.planChangesMax + 1 }, (_, uid) => ({ kind: 'leave', uid }) as const)
@@ -54,6 +58,17 @@ t.test(
     t.equal(planOfText(planText(staged([{ kind: 'weight', uid: 1, weight: 0 }]))), undefined)
   }
 )
+
+t.test("plan: an operator's counts before the autoscaler's, whichever is committed, or came first", async t => {
+  const [theirs, own] = [staged([], { id: 5 }), staged([], { id: 4, isCommitted: true, by: 'autoscaler' })]
+  const rows = [
+    { ...hosts[0]!, plan: own },
+    { ...hosts[1]!, plan: theirs }
+  ]
+  t.equal(planIn(rows)?.plan, theirs)
+  t.equal(planIn(rows.toReversed())?.plan, theirs)
+  t.equal(planIn(rows.slice(0, 1))?.plan, own)
+})
 
 t.test('plan: of several the one that is committed counts, then the earliest; a keeper that is gone keeps none', async t => {
   const [a, b] = [staged([], { id: 4 }), staged([], { id: 5, isCommitted: true })]

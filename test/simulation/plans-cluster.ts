@@ -1,7 +1,6 @@
 import { handoffAgent } from '../../actors/handoff/handoff-agent.ts'
-import type { ChangeReply, PlanOrder, PlanReply, GossipMessage, WantedChange } from '../../actors/gossip/gossip-protocol.ts'
+import type { PlanOrder, WantedChange } from '../../actors/gossip/gossip-protocol.ts'
 import { preferenceOf } from '../../actors/ring/ring-index.ts'
-import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
 import { type Key, keyOfText, partitionOf, positionOf } from '../../model/key.ts'
 import { isGone, type Member } from '../../model/membership.ts'
 import { type KeptPlan, planIn } from '../../model/plan.ts'
@@ -9,36 +8,28 @@ import { atTurn } from '../../model/ring-change.ts'
 import { type Ring, ringOf } from '../../model/ring.ts'
 import type { SimulatedCluster } from '../../simulation/simulated-cluster.ts'
 import { type AskingClient, servingCluster } from './asking-client.ts'
+import { Operator } from './operator.ts'
 
 export const partitions = 16
 export const keys = Array.from({ length: 40 }, (_, index) => keyOfText('b', `key-${index}`))
-
-const operator = {
-  address: addressOf(threadAddressOf('operator', 'main'), 'nobody'),
-  correlation: 0,
-  incarnation: 0
-} as Ref<PlanReply> & Ref<ChangeReply>
 
 /** Hosts that serve and hold some keys, without exchanges: what is where it should be, the change of the ring has brought there. */
 export class PlansRig {
   readonly cluster: SimulatedCluster
   readonly client: AskingClient
-  readonly #replies: { readonly kind: string }[] = []
+  readonly #operator: Operator
 
   constructor(seed: number, hosts: number) {
     const { cluster, client } = servingCluster({ seed, hosts, partitions, workBehaviours: { handoff: handoffAgent } })
     this.cluster = cluster
     this.client = client
-    cluster.simulation.host('operator').thread('main')
-    cluster.simulation.watch(({ to, message, isArrival }) => {
-      if (isArrival && to.address === operator.address) this.#replies.push(message)
-    })
+    this.#operator = new Operator(cluster)
     for (const key of keys) client.put('h1', key, key, undefined, { level: 'all' })
   }
 
   /** @returns '' where it was done, else why it was refused */
   order(host: string, order: PlanOrder): string {
-    return this.#say(host, replyTo => ({ kind: 'plan', order, replyTo }))
+    return this.#operator.say(host, replyTo => ({ kind: 'plan', order, replyTo }))
   }
 
   stage(host: string, change: WantedChange): string {
@@ -46,7 +37,7 @@ export class PlansRig {
   }
 
   remove(host: string, name: string): string {
-    return this.#say(host, replyTo => ({ kind: 'remove', name, order: 'begin', replyTo }))
+    return this.#operator.say(host, replyTo => ({ kind: 'remove', name, order: 'begin', replyTo }))
   }
 
   /** A machine whose host waits to be told what to do. @returns its name */
@@ -104,17 +95,5 @@ export class PlansRig {
       )
     }
     return keys.filter(isMissing)
-  }
-
-  #say(host: string, message: (replyTo: Ref<PlanReply> & Ref<ChangeReply>) => GossipMessage): string {
-    const to = { address: addressOf(threadAddressOf(host, 'system'), 'gossip-agent'), correlation: 0, incarnation: 0 }
-    const { system } = this.cluster.simulation.host('operator').threads.get('main')!
-    const before = this.#replies.length
-    system.signal<GossipMessage>(to, message(operator))
-    this.cluster.simulation.runUntil(() => this.#replies.length > before, 2_000, 1)
-    // The others hear of it.
-    this.run(100)
-    const reply = this.#replies[before] as PlanReply | undefined
-    return reply === undefined ? 'no answer' : reply.kind === 'refused' ? reply.fault.detail : ''
   }
 }

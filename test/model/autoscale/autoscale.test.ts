@@ -20,10 +20,17 @@ const settings: AutoscaleSettings = {
   growLooks: 3,
   shrinkLooks: 10,
   cooldownMs: 30_000,
-  waitMs: 300_000
+  waitMs: 300_000,
+  vetoMs: 900_000
 }
 const lookMs = 5_000
-const ready: AutoscaleMemory = { growing: 0, shrinking: 0, restUntilMs: 0, wanted: undefined }
+const ready: AutoscaleMemory = {
+  growing: 0,
+  shrinking: 0,
+  restUntilMs: 0,
+  wanted: undefined,
+  vetoed: { joinUntilMs: 0, leaveUntilMs: 0 }
+}
 
 const anySettings: fc.Arbitrary<AutoscaleSettings> = fc.record({
   hostsMin: fc.integer({ min: 1, max: 6 }),
@@ -38,7 +45,8 @@ const anySettings: fc.Arbitrary<AutoscaleSettings> = fc.record({
   growLooks: fc.integer({ min: 1, max: 5 }),
   shrinkLooks: fc.integer({ min: 1, max: 10 }),
   cooldownMs: fc.integer({ min: 0, max: 60_000 }),
-  waitMs: fc.integer({ min: 1, max: 100_000 })
+  waitMs: fc.integer({ min: 1, max: 100_000 }),
+  vetoMs: fc.integer({ min: 0, max: 100_000 })
 })
 const anyLoad: fc.Arbitrary<HostLoad> = fc.record({
   requestsPerSecond: fc.integer({ min: 0, max: 20_000 }),
@@ -51,6 +59,7 @@ const anyHosts = fc
   .array(
     fc.record({
       isUp: fc.integer({ min: 0, max: 9 }).map(one => one > 0),
+      isWaiting: fc.integer({ min: 0, max: 9 }).map(one => one === 0),
       load: fc.option(anyLoad, { nil: undefined, freq: 8 })
     }),
     { maxLength: 20 }
@@ -60,29 +69,42 @@ const anyMemory: fc.Arbitrary<AutoscaleMemory> = fc.record({
   growing: fc.nat(10),
   shrinking: fc.nat(20),
   restUntilMs: fc.nat(100_000),
-  wanted: fc.option(fc.record({ hosts: fc.nat(20), untilMs: fc.nat(100_000) }), { nil: undefined })
+  wanted: fc.option(fc.record({ hosts: fc.nat(20), untilMs: fc.nat(100_000) }), { nil: undefined }),
+  vetoed: fc.record({ joinUntilMs: fc.nat(100_000), leaveUntilMs: fc.nat(100_000) })
 })
 const anySeen: fc.Arbitrary<Observation> = fc.record({
   atMs: fc.nat(200_000),
   hosts: anyHosts,
   needed: fc.integer({ min: 1, max: 5 }),
-  isMoving: fc.constantFrom(false, false, false, true)
+  isMoving: fc.constantFrom(false, false, false, true),
+  plan: fc.constantFrom(undefined, undefined, undefined, "an operator's plan is staged")
 })
 
 t.test(
-  'autoscaler: anything seen → one step at most, never below N, the least or above the most, never while something is under way',
+  'autoscaler: anything seen → one step at most, never below N, the least or above the most, never beside a plan or a change, never against a veto',
   async () => {
     fc.assert(
       fc.property(anySettings, anyMemory, anySeen, (given, memory, seen) => {
         const { step, host, memory: then } = decide(given, memory, seen)
         if (step === 'hold') return host === undefined
-        const { hosts, needed } = seen
+        const { needed } = seen
+        const hosts = seen.hosts.filter(one => !one.isWaiting)
+        const waiting = seen.hosts.filter(one => one.isWaiting)
         const least = Math.max(given.hostsMin, needed)
-        const isCalm = !seen.isMoving && hosts.every(one => one.isUp && one.load !== undefined) && seen.atMs >= memory.restUntilMs
-        const arrived = memory.wanted === undefined || memory.wanted.hosts === hosts.length
-        const count = hosts.length + (step === 'grow' ? 1 : -1)
+        const isSettled = !seen.isMoving && seen.plan === undefined && hosts.every(one => one.isUp)
+        const hasRested = hosts.every(one => one.load !== undefined) && seen.atMs >= memory.restUntilMs
+        // Who was asked for, and has come, is let in at once.
+        const isAskedFor = step === 'join' && memory.wanted !== undefined && memory.wanted.hosts > hosts.length
+        const isCalm = isSettled && (hasRested || isAskedFor)
+        const arrived = memory.wanted === undefined || memory.wanted.hosts === hosts.length || isAskedFor
+        const { joinUntilMs, leaveUntilMs } = memory.vetoed
+        if (seen.atMs < (step === 'shrink' ? leaveUntilMs : joinUntilMs)) return false
+        const count = hosts.length + (step === 'shrink' ? -1 : 1)
+        const most = Math.max(given.hostsMax, least, isAskedFor ? memory.wanted.hosts : 0)
         const isWithin =
-          step === 'grow' ? count <= Math.max(given.hostsMax, least) : count >= least && hosts.some(({ name }) => name === host)
+          step === 'shrink'
+            ? count >= least && waiting.length === 0 && hosts.some(({ name }) => name === host)
+            : count <= most && (step === 'join' ? waiting.some(({ name }) => name === host) : waiting.length === 0)
         return isCalm && arrived && isWithin && then.wanted?.hosts === count && then.restUntilMs >= seen.atMs + given.cooldownMs
       }),
       { numRuns: 2_000 }
