@@ -1,6 +1,7 @@
 import type { CoordinatorMessage, QuorumOptions, StoreReply } from '../actors/coordinator/coordinator-protocol.ts'
 import { addressOf, type Ref, type ThreadAddress, threadAddressOf } from '../bus/bus.ts'
 import type { CausalContext } from '../model/causal-context.ts'
+import type { Fault } from '../model/fault.ts'
 import type { Key } from '../model/key.ts'
 import { live } from '../model/siblings.ts'
 import { decodeSiblings } from '../model/siblings-codec.ts'
@@ -28,11 +29,14 @@ export interface ClientArguments {
   readonly operationsMax: number
   /** Whether quorums of the past still tell: not after a replica has lost what it had. */
   readonly areQuorumsSound: () => boolean
-  /** Told of each operation that was refused, or of which nobody said what became of it. */
+  /**
+   * Told of each operation that was refused, or of which nobody said what became of it. Then it tries again what surely had no effect, as clients do;
+   * else each refusal is held against whoever gave it.
+   */
   readonly onFailure?: (key: Key, text: string) => void
 }
 
-type ClientMessage = StoreReply | { readonly kind: 'next' } | { readonly kind: 'give-up'; readonly request: number }
+type ClientMessage = StoreReply | { readonly kind: 'next' } | { readonly kind: 'give-up' | 'again'; readonly request: number }
 
 interface ClientState {
   readonly args: ClientArguments
@@ -44,6 +48,9 @@ interface ClientState {
   key: Key
   event: WriteEvent | undefined
   giveUp: TimerId
+  message: CoordinatorMessage | undefined
+  /** Of this message. */
+  setbacks: number
   /** The thread that was asked. */
   thread: ThreadAddress | undefined
   /** What had been acknowledged when the read began. */
@@ -56,6 +63,8 @@ type ClientContext = Context<ClientMessage, undefined>
 
 const requestMs = 1_000
 const patienceMs = 1_200
+const setbacksMax = 4
+const againMs = 8
 
 /** A client of the store: one operation at a time, of the kinds that its workload wants, at hosts chosen by chance. */
 export const client: Behaviour<ClientState, ClientMessage, ClientArguments, undefined> = {
@@ -72,6 +81,8 @@ export const client: Behaviour<ClientState, ClientMessage, ClientArguments, unde
       key: keyOfWorkload(args.workload.name, 0),
       event: undefined,
       giveUp: 0,
+      message: undefined,
+      setbacks: 0,
       thread: undefined,
       acknowledged: 0n,
       last: new Map()
@@ -84,6 +95,9 @@ export const client: Behaviour<ClientState, ClientMessage, ClientArguments, unde
         return next(state, context)
       case 'give-up':
         if (message.request === state.request && state.phase !== 'idle') rest(state, 'indeterminate', context, 'no answer')
+        return
+      case 'again':
+        if (message.request === state.request && state.phase !== 'idle') askAgain(state, context)
         return
       default:
         if (context.correlation !== state.request || state.phase === 'idle') return
@@ -164,6 +178,17 @@ function optionsOf({ args }: ClientState): QuorumOptions {
 }
 
 function ask(state: ClientState, message: CoordinatorMessage, context: ClientContext): void {
+  state.message = message
+  state.setbacks = 0
+  send(state, message, context)
+}
+
+function askAgain(state: ClientState, context: ClientContext): void {
+  state.request++
+  send(state, { ...state.message!, replyTo: context.replyRef<StoreReply>(state.request) } as CoordinatorMessage, context)
+}
+
+function send(state: ClientState, message: CoordinatorMessage, context: ClientContext): void {
   const { threads } = state.args
   const hosts = state.args.hosts()
   const host = hosts[Math.floor(context.random() * hosts.length)]!
@@ -185,6 +210,8 @@ function replied(state: ClientState, reply: StoreReply, context: ClientContext):
       else state.last.delete(state.key)
       return rest(state, 'acknowledged', context)
     case 'refused':
+      if (state.args.onFailure !== undefined && isWorthAnother(reply.fault) && ++state.setbacks <= setbacksMax)
+        return void context.after(againMs * 2 ** state.setbacks, { kind: 'again', request: state.request })
       return rest(
         state,
         reply.fault.outcome === 'refused' ? 'refused' : 'indeterminate',
@@ -192,6 +219,10 @@ function replied(state: ClientState, reply: StoreReply, context: ClientContext):
         `${reply.fault.code}: ${reply.fault.detail}`
       )
   }
+}
+
+function isWorthAnother({ code, outcome }: Fault): boolean {
+  return outcome === 'refused' && (code === 'unavailable' || code === 'overloaded')
 }
 
 function got(state: ClientState, bytes: Uint8Array, context: ClientContext): void {

@@ -274,7 +274,11 @@ export class SimulatedCluster {
       left: () => {
         if (machine.hasLeft) return
         machine.hasLeft = true
-        this.simulation.at(this.clock.now(), () => this.kill(machine.name, false))
+        this.simulation.at(this.clock.now(), () => {
+          // Its process ends in order: it flushes what it has written.
+          machine.disk.flush()
+          this.kill(machine.name, false)
+        })
       },
       ...(this.#options.floors === undefined ? {} : { floors: this.#options.floors }),
       ...(this.#options.autoscale === undefined ? {} : { autoscale: this.#options.autoscale }),

@@ -23,7 +23,7 @@ import { watchHotReads } from './shared-read.ts'
 import { ValueCompression } from './value-compression.ts'
 import { RingIndex } from '../ring/ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
-import { dataThreadOf, isReachable, type RingView } from '../ring/ring-view.ts'
+import { dataThreadOf, type HostView, isReachable, type RingView } from '../ring/ring-view.ts'
 import { wholenessOf } from '../vnode/wholeness.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { WorkMessage } from '../work/work-protocol.ts'
@@ -136,7 +136,7 @@ export const coordinator: Behaviour<CoordinatorState, CoordinatorMessage, Coordi
         if (state.settling === undefined) tellSettled(state, context)
         return subscribe(state, context)
       case 'list-hints':
-        return listHints(message, context)
+        return listHints(state, message, context)
       case 'adopt':
         return adopt(state, message, context)
       case 'adopted':
@@ -258,10 +258,12 @@ function tellSettled(state: CoordinatorState, context: CoordinatorContext): void
 function startVnodes(state: CoordinatorState, view: RingView, context: CoordinatorContext): void {
   const self = view.hosts.find(host => host.name === context.host)
   if (self === undefined) return
-  for (let partition = 0; partition < view.partitions; partition++) {
-    if (threadAddressOf(context.host, dataThreadOf(self, partition)) === context.thread)
-      context.startChild('vnodes', state.vnodeSpec(partition))
-  }
+  for (const partition of partitionsHere(view, self, context)) context.startChild('vnodes', state.vnodeSpec(partition))
+}
+
+function* partitionsHere(view: RingView, self: HostView, context: CoordinatorContext): Generator<number> {
+  for (let partition = 0; partition < view.partitions; partition++)
+    if (threadAddressOf(context.host, dataThreadOf(self, partition)) === context.thread) yield partition
 }
 
 /** Hints that lie here are delivered without any request. */
@@ -276,9 +278,19 @@ function tellOfHints(context: CoordinatorContext): void {
   context.signal(keeper, { kind: 'hints-pending', targets })
 }
 
-function listHints(message: Extract<CoordinatorMessage, { kind: 'list-hints' }>, context: CoordinatorContext): void {
+/** Not before every vnode has counted what lies on the disk: a host that took that for nothing would leave with it. Who asks asks again. */
+function listHints(
+  { ring }: CoordinatorState,
+  message: Extract<CoordinatorMessage, { kind: 'list-hints' }>,
+  context: CoordinatorContext
+): void {
   const ledger = hintLedgerOf(context.resources.store, context.resources.dots)
-  const owed = owedLedgerOf(context.resources.store).figures.pending
+  const owedLedger = owedLedgerOf(context.resources.store)
+  const self = ring?.view.hosts.find(host => host.name === context.host)
+  if (ring === undefined || self === undefined) return
+  for (const partition of partitionsHere(ring.view, self, context))
+    if (ledger.partition(partition) === undefined || !owedLedger.isOpen(partition)) return
+  const owed = owedLedger.figures.pending
   const hints = [...ledger.pending()]
   context.send(message.replyTo, { kind: 'hints-listed', hints, ...(owed === 0 ? {} : { owed }), figures: ledger.figures })
 }

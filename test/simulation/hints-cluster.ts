@@ -56,11 +56,14 @@ export class HintsCluster {
   }
 
   get hintsOnDisks(): number {
+    return this.cluster.machines.reduce((sum, { name }) => sum + this.hintsOn(name), 0)
+  }
+
+  hintsOn(name: string): number {
+    const { disk } = this.cluster.machine(name)
     let hints = 0
-    for (const { disk } of this.cluster.machines) {
-      for (const partition of disk.partitions()) {
-        for (const stored of disk.pairs(partition)?.keys() ?? []) if (stored > hintsStart && stored < hintsEnd) hints++
-      }
+    for (const partition of disk.partitions()) {
+      for (const stored of disk.pairs(partition)?.keys() ?? []) if (stored > hintsStart && stored < hintsEnd) hints++
     }
     return hints
   }
