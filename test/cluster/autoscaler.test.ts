@@ -92,12 +92,15 @@ t.test(
     const bucket = store.bucket<number>('wanted')
     const stop = new AbortController()
     t.teardown(() => stop.abort())
+    const failures: string[] = []
     const load = Array.from({ length: 4 }, async (_, writer) => {
-      for (let turn = 0; !stop.signal.aborted; turn++) await bucket.put(`k${writer}`, turn, { timeoutMs }).catch(() => {})
+      for (let turn = 0; !stop.signal.aborted; turn++)
+        await bucket.put(`k${writer}`, turn, { timeoutMs }).catch((error: unknown) => failures.push(String(error)))
     })
     await until('the event has come', () => published.length > 0, patienceMs)
     stop.abort()
     await Promise.all(load)
+    t.same(failures, [])
     t.match(published[0], { hosts: 4, present: 3, left: '', why: /^the rate of requests at \d+ % of its target on 3 hosts$/ })
     t.equal(cluster.hosts.length, 3)
   }
