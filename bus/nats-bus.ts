@@ -18,7 +18,7 @@ import { senderAt, senderBytes } from './frame.ts'
 import { Inbox } from './inbox.ts'
 import { NearLinks, type NearOptions, type NearServer, type NearSlot } from './near-links.ts'
 import { NatsLink } from './nats-link.ts'
-import { connectElsewhere } from './other-server.ts'
+import { connectElsewhere, lingering } from './other-server.ts'
 import type { TlsMaterial } from './nats-tls.ts'
 import {
   clientHost,
@@ -199,11 +199,13 @@ export class NatsBus implements Bus {
       isGoing,
       link => this.#listenOn(link)
     )
+    if (next !== undefined && this.#closing !== undefined) await next.close(0)
+    else if (next !== undefined) {
+      this.#home = next
+      await lingering()
+      await before.retire()
+    }
     this.#isMoving = false
-    if (next === undefined) return
-    if (this.#closing !== undefined) return await next.close(0)
-    this.#home = next
-    await before.retire()
   }
 
   get connected(): boolean {

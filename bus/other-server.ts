@@ -4,6 +4,8 @@ import type { NatsLink } from './nats-link.ts'
 const attemptsMax = 12
 /** Until all servers know that somebody listens at another one, too. */
 const knownMs = 250
+/** Until a server that nothing more is given to has passed on what it had. */
+const lingerMs = 500
 
 /**
  * A connection to a server that stays, at which somebody listens.
@@ -24,9 +26,17 @@ export async function connectElsewhere(
   return undefined
 }
 
+export function lingering(): Promise<void> {
+  return after(lingerMs)
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}
+
 async function isKnown(link: NatsLink, listen: (link: NatsLink) => void): Promise<boolean> {
   listen(link)
   await link.flush().catch(() => {})
-  await new Promise(resolve => setTimeout(resolve, knownMs))
+  await after(knownMs)
   return link.connected
 }

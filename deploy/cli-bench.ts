@@ -77,7 +77,9 @@ export function define(command: Command, terminal: Terminal): void {
         askedNames
       )
     )
-    .addOption(new Option('--acks-from <WHO>', 'who counts the acknowledgements of puts (default: owners)').choices(askedNames))
+    .addOption(
+      new Option('--acks-from <WHO>', 'who counts the acknowledgements of puts (default: coordinator)').choices(askedNames)
+    )
     .addOption(bucketOption().default('bench'))
     .addOption(wholeOption('--hosts <N>', 'hosts of the cluster of its own', 1, hostsMax).default(hostsDefault))
     .addOption(

@@ -43,8 +43,8 @@ export interface ConnectOptions {
    */
   readonly readsFrom?: Asked | undefined
   /**
-   * Who counts the acknowledgements of puts. `owners` (default): they tell the client, which counts by itself while it has few requests under way.
-   * `coordinator`: always the coordinator.
+   * Who counts the acknowledgements of puts. `coordinator` (default): always the coordinator. `owners`: they tell the client, which counts by itself
+   * while it has few requests under way: one message less to wait for, and more of them to handle, so it is for hosts on machines of their own.
    */
   readonly acksFrom?: Asked | undefined
 }
@@ -80,7 +80,7 @@ export const clientDefaults = Object.freeze({
   pairBytesMax: limits.pairBytesDefault,
   inFlightMax: 1_024,
   readsFrom: 'owners',
-  acksFrom: 'owners'
+  acksFrom: 'coordinator'
 } as const)
 
 const names = ['servers', 'token', 'user', 'password', 'tls', ...Object.keys(clientDefaults)]

@@ -20,7 +20,7 @@ t.test(
   '3 hosts with credentials: a client counts the acknowledgements of its puts, one host is killed under it → puts go on, and what it calls stored is there',
   async t => {
     const cluster = await startCluster(t, { token })
-    const store = await connect({ servers: cluster.servers, token })
+    const store = await connect({ servers: cluster.servers, token, acksFrom: 'owners' })
     t.teardown(() => store.close())
     const bucket = store.bucket<number>('counted')
     const acknowledged = new Map<string, number>()
