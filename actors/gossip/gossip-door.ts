@@ -72,9 +72,9 @@ export function takeHello(state: GossipState, { member, founded, formerly }: Of<
   for (const holder of holders) if (holder.state !== 'down') setRow(state, withState(holder, 'down'), undefined, context)
   const before = holders.find(holder => holder.standing !== 'joining')
   const { table, cluster } = state
-  // One that lost its disk is no newcomer: its place waits for it.
-  const waits =
-    before === undefined && (member.asksFirst === true || others.some(each => each.asksFirst === true && !isGone(each.state)))
+  // One that lost its disk is no newcomer: its place waits for it, or it had been let in.
+  const wasLetIn = holders.some(holder => holder.isWaiting !== true)
+  const waits = !wasLetIn && (member.asksFirst === true || others.some(each => each.asksFirst === true && !isGone(each.state)))
   context.signal(agentOf(member.name), {
     kind: 'gossip-welcome',
     cluster,

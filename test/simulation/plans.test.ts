@@ -39,6 +39,28 @@ t.test('a host that waits to be told is asked to stage → one that is up keeps 
   t.same(crashesOf(rig.cluster), [])
 })
 
+t.test('hosts wait to be told, one was told, and loses its disk before it is in → it need not be told again', async t => {
+  const rig = new PlansRig(8, 4)
+  const [joins, waits] = [rig.newcomer(), rig.newcomer()]
+  // Who is away holds it up.
+  rig.cluster.kill('h4', false)
+  rig.run(15_000)
+  t.equal(rig.stage('h1', { kind: 'join', host: joins }), '')
+  t.equal(rig.order('h1', { what: 'commit' }), '')
+  t.ok(rig.until(() => rig.standing(joins) === 'joining' && rig.row(joins)?.isWaiting !== true))
+  rig.run(3_000)
+  rig.cluster.kill(joins, false)
+  rig.cluster.wipe(joins)
+  rig.run(15_000)
+  rig.cluster.start(joins)
+  rig.cluster.start('h4')
+  t.ok(rig.until(() => rig.standing(joins) === 'up', 120_000))
+  t.equal(rig.row(waits)?.isWaiting, true)
+  t.ok(rig.until(() => rig.isAgreed))
+  t.same(rig.short(), [])
+  t.same(crashesOf(rig.cluster), [])
+})
+
 t.test('I5: a dead host is replaced → its partitions come from the other replicas, and it is removed', async t => {
   const rig = new PlansRig(2, 5)
   rig.cluster.kill('h2', true)
