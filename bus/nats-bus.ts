@@ -199,7 +199,7 @@ export class NatsBus implements Bus {
       isGoing,
       link => this.#listenOn(link)
     )
-    if (next !== undefined && this.#closing !== undefined) await next.close(0)
+    if (next !== undefined && this.#closing !== undefined) await next.close(0).catch(() => {})
     else if (next !== undefined) {
       this.#home = next
       await lingering()

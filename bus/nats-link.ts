@@ -172,7 +172,8 @@ export class NatsLink {
   /** Hear what is on its way, and no more; then close. */
   async retire(): Promise<void> {
     this.#connected = false
-    await this.#nc.drain().catch(() => this.#nc.close())
+    // Its server may have ended: then there is nothing left to hear.
+    await this.#nc.drain().catch(() => this.#nc.close().catch(() => {}))
   }
 
   /** @param flushMsMax how long to wait until the server has read everything */

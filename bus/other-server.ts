@@ -10,6 +10,7 @@ const lingerMs = 500
 /**
  * A connection to a server that stays, at which somebody listens.
  * @param isGoing by a server's name, which is its host's: it is about to end
+ * Never rejects: who moves goes on where it is.
  * @returns undefined where nobody answers now, or chance leads to servers alone that end
  */
 export async function connectElsewhere(
@@ -20,8 +21,8 @@ export async function connectElsewhere(
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const link = await open().catch(() => undefined)
     if (link === undefined) return undefined
-    if (!isGoing(link.server) && (await isKnown(link, listen))) return link
-    await link.close(0)
+    if (!isGoing(link.server) && (await isKnown(link, listen).catch(() => false))) return link
+    await link.close(0).catch(() => {})
   }
   return undefined
 }
