@@ -50,7 +50,10 @@ function bad(detail: string, figures?: { readonly limit: number; readonly size: 
 
 function whyNot(change: StagedChange, members: readonly Member[]): Fault | undefined {
   const member = members.find(({ uid }) => uid === change.uid)
-  if (member === undefined || isGone(member.state)) return bad(`host ${change.uid} is gone`)
+  if (member === undefined || isGone(member.state))
+    return bad(
+      `${member?.name ?? `host ${change.uid}`} is gone, or has come anew without its data: stage another change, or abort the plan`
+    )
   switch (change.kind) {
     case 'join':
       return whyNotJoin(member)

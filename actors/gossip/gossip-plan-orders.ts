@@ -2,7 +2,7 @@ import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import { isGone, type Member } from '../../model/membership.ts'
-import { planIn, progressOf, turnIn } from '../../model/plan.ts'
+import { namedIn, planIn, progressOf, turnIn } from '../../model/plan.ts'
 import { type PlanSetting, whyNotPlanned } from '../../model/plan-rules.ts'
 import { changesOf, ticketOf } from '../../model/ring-change.ts'
 import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
@@ -142,7 +142,7 @@ function stage(
     return fault('bad_request', `${self.name} is ${self.standing} and cannot keep a plan: ask a host that is up`)
   const change = changeOf(state, wanted)
   if ('code' in change) return change
-  const changes = [...(plan?.changes ?? []), change]
+  const changes = [...(plan?.changes ?? []).filter(staged => isOpen(state, staged)), change]
   const why = whyNotPlanned(changes, settingOf(state))
   if (why !== undefined) return why
   const id = plan?.id ?? ticketOf(ringRowsOf(state))
@@ -151,6 +151,14 @@ function stage(
   setSelf(state, { ...self, plan: { id, isCommitted: false, isPaused, bytesPerSecond, changes } }, context)
   context.log.info({ plan: id, change: wanted }, 'a change of the ring is staged')
   return undefined
+}
+
+/** false: it names a host that is gone, as one that has lost its disk since. It could never be committed, and would hold up the others. */
+function isOpen({ members }: GossipState, change: StagedChange): boolean {
+  return namedIn(change).every(uid => {
+    const member = members.get(uid)
+    return member !== undefined && !isGone(member.state)
+  })
 }
 
 /** At once staged and committed: between the two an operator could add to it. */

@@ -61,6 +61,26 @@ t.test('hosts wait to be told, one was told, and loses its disk before it is in 
   t.same(crashesOf(rig.cluster), [])
 })
 
+t.test(
+  'a staged change names a host that loses its disk → it is refused by name, and staged anew it can be committed',
+  async t => {
+    const rig = new PlansRig(9, 5)
+    t.equal(rig.stage('h1', { kind: 'leave', host: 'h2' }), '')
+    rig.cluster.kill('h2', false)
+    rig.cluster.wipe('h2')
+    rig.run(15_000)
+    rig.cluster.start('h2')
+    t.ok(rig.until(() => rig.standing('h2') === 'up' && rig.isAgreed, 120_000))
+    t.match(rig.order('h1', { what: 'commit' }), /h2 is gone, or has come anew without its data/)
+    t.equal(rig.stage('h1', { kind: 'leave', host: 'h2' }), '')
+    t.equal(rig.plan('h3')?.plan.changes.length, 1)
+    t.equal(rig.order('h1', { what: 'commit' }), '')
+    t.ok(rig.until(() => rig.cluster.machine('h2').hasLeft && rig.isAgreed, 120_000))
+    t.same(rig.short(), [])
+    t.same(crashesOf(rig.cluster), [])
+  }
+)
+
 t.test('I5: a dead host is replaced → its partitions come from the other replicas, and it is removed', async t => {
   const rig = new PlansRig(2, 5)
   rig.cluster.kill('h2', true)
