@@ -12,18 +12,22 @@ export function fileLine({ name, tally, seconds }) {
   return `${mark} ${name}  ${counts}  ${seconds.toFixed(1)} s`
 }
 
-/** Everything that failed, in full. */
-export function failureReport(results) {
+/** What failed in a file, in full: printed as the file ends, so that a run that is cut short has told it. */
+export function failureReport({ name, tally }) {
   const parts = []
-  for (const { name, tally } of results) {
-    for (const failure of tally.failures) {
-      parts.push(`\n✗ ${name}${failure.name === '' ? '' : ` › ${failure.name}`}`)
-      if (!failure.name.endsWith(failure.message)) parts.push(indent(failure.message))
-      if (failure.diagnosis !== undefined) parts.push(indent(describe(failure.diagnosis)))
-      if (failure.output !== undefined) parts.push(indent(`output:\n${indent(failure.output.trimEnd())}`))
-    }
+  for (const failure of tally.failures) {
+    parts.push(`\n✗ ${heading(name, failure)}`)
+    if (!failure.name.endsWith(failure.message)) parts.push(indent(failure.message))
+    if (failure.diagnosis !== undefined) parts.push(indent(describe(failure.diagnosis)))
+    if (failure.output !== undefined) parts.push(indent(`output:\n${indent(failure.output.trimEnd())}`))
   }
-  return parts.join('\n')
+  return `${parts.join('\n')}\n`
+}
+
+/** What failed in all files, a line each. */
+export function failureList(results) {
+  const lines = results.flatMap(({ name, tally }) => tally.failures.map(failure => `  ✗ ${heading(name, failure)}`))
+  return `\nFailed, told in full above:\n${lines.join('\n')}`
 }
 
 /** The slowest files, where any took over a second. */
@@ -53,6 +57,10 @@ function describe(diagnosis) {
     else lines.push(stringify({ [field]: value }).trimEnd())
   }
   return lines.join('\n')
+}
+
+function heading(file, failure) {
+  return failure.name === '' ? file : `${file} › ${failure.name}`
 }
 
 function count(number, word) {

@@ -92,6 +92,7 @@ async function main(options) {
       running.delete(started)
       results.push(result)
       console.log(report.fileLine(result))
+      if (result.tally.failed > 0) console.log(report.failureReport(result))
       if (options.bail && result.tally.failed > 0) stopped = true
     }
   }
@@ -101,7 +102,7 @@ async function main(options) {
 
   if (coverageFolder !== undefined) await reportCoverage(coverageFolder)
   const wrong = results.some(result => result.tally.failed > 0)
-  if (wrong) console.log(report.failureReport(results))
+  if (wrong) console.log(report.failureList(results))
   const slowest = report.slowestReport(results)
   if (slowest !== '') console.log(slowest)
   const ran = results.reduce((total, result) => total + result.tally.passed + result.tally.failed, 0)
