@@ -1,6 +1,7 @@
 import type { ChangeOrder, ChangeReply, GossipMessage, PlanReply } from '../actors/gossip/gossip-protocol.ts'
 import { addressOf, type Message, type Ref, threadAddressOf } from '../bus/bus.ts'
 import { systemKeysEnd } from '../model/key.ts'
+import { ringMembers } from '../model/membership.ts'
 import type { ActorSystem } from '../runtime/actor-system.ts'
 import type { Random } from '../runtime/random.ts'
 import { faultText, type PlannedFault } from './fault-plan.ts'
@@ -141,7 +142,7 @@ export class FaultInjector {
       case 'wipe':
         return {
           begin: () => {
-            if (cluster.isGone(fault.host)) return
+            if (cluster.isGone(fault.host) || this.#isOnlyOwner(fault.host)) return
             this.hasLostData = true
             this.#stop(fault.host, true)
             cluster.wipe(fault.host)
@@ -295,7 +296,7 @@ export class FaultInjector {
     simulation.at(fault.atMs - fault.ageMs, () => (backup = this.#cluster.backUp(fault.host)))
     return {
       begin: () => {
-        if (this.#cluster.isGone(fault.host)) return
+        if (this.#cluster.isGone(fault.host) || this.#isOnlyOwner(fault.host)) return
         this.hasLostData = true
         this.#stop(fault.host, true)
         if (backup !== undefined) this.#cluster.restore(fault.host, backup)
@@ -304,8 +305,16 @@ export class FaultInjector {
     }
   }
 
+  /** The others only join yet: what it has acknowledged is nowhere else, and no store survives the loss of the only copy. */
+  #isOnlyOwner(host: string): boolean {
+    const { saved, uid } = this.#cluster.machine(host)
+    const members = ringMembers(saved?.members ?? [])
+    return members.length === 1 && members[0]?.uid === uid
+  }
+
   /** Of users' records that lie on the disk, some by chance. */
   #corrupt(host: string, records: number): void {
+    if (this.#isOnlyOwner(host)) return
     const { disk } = this.#cluster.machine(host)
     const found: { partition: number; key: string }[] = []
     for (const partition of disk.partitions()) {

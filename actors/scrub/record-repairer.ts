@@ -9,7 +9,7 @@ import { type BucketProperties, type BucketTable, propertiesOf } from '../ring/b
 import type { MendWanted } from './record-repairer-protocol.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
-import { type HostView, isReachable, type RingView, vnodeAddressOf, vnodeNameOf } from '../ring/ring-view.ts'
+import { isReachable, type RingView, vnodeAddressOf, vnodeNameOf } from '../ring/ring-view.ts'
 import type { StoreResources } from '../store-resources.ts'
 import type { VnodeMessage, VnodeReply } from '../vnode/vnode-protocol.ts'
 
@@ -51,7 +51,8 @@ const mendSlot = slots - 1
 
 /**
  * Puts damaged records right: asks all other owners of the key, merges what they know, and gives that to the vnode. One to a data thread.
- * All of them, not a quorum: this replica may be the one that made a write's quorum full, with any other of the owners.
+ * All of them, not a quorum: this replica may be the one that made a write's quorum full, with any other of the owners. Where there is no
+ * other, what was damaged is lost.
  * A key that cannot be done now (an owner is away) is dropped, and wanted again by its vnode some time later.
  * @see docs/decisions/0008-corrupt-records.md
  */
@@ -130,24 +131,24 @@ function begin(state: RepairerState, view: RingView, { partition, key }: MendWan
   const isHint = key > hintsStart && key < hintsEnd
   const about = isHint ? keyOfHint(key) : key
   const properties = propertiesOf(state.table, bucketOf(about), context.resources.settings.defaults)
-  const others = othersOf(view, partition, properties.n, isHint ? targetOfHint(key) : undefined, context.host)
-  // Nobody to ask; or one is away, and has to come back first: it may be the only one that knows.
-  if (others.length === 0 || !others.every(isReachable)) return
+  const owners = preferenceOf(view.owners, partition, properties.n).flatMap(index => view.hosts[index] ?? [])
+  const target = isHint ? targetOfHint(key) : undefined
+  const others = owners.filter(host => host.name !== context.host && host.uid !== target)
+  // One is away, and has to come back first: it may be the only one that knows. A ring without owners is none yet.
+  if (owners.length === 0 || !others.every(isReachable)) return
   const id = state.nextAttempt++
   const missing = new Set(others.keys())
-  state.attempts.set(id, { id, partition, key, properties, missing, known: emptySiblings, isMending: false })
+  const isAlone = others.length === 0
+  const attempt = { id, partition, key, properties, missing, known: emptySiblings, isMending: isAlone }
+  state.attempts.set(id, attempt)
   for (const [slot, host] of others.entries()) {
     const replyTo = context.replyRef<VnodeReply>(id * slots + slot)
     const to: Ref<VnodeMessage> = { address: vnodeAddressOf(host, partition), correlation: 0, incarnation: 0 }
     context.send(to, { kind: 'read', key: about, replyTo }, attemptMs)
   }
   context.after(attemptMs, { kind: 'over', attempt: id })
-}
-
-/** All owners of the key but this host; for a hint, but the host that it is for. */
-function othersOf(view: RingView, partition: number, n: number, target: number | undefined, self: string): HostView[] {
-  const owners = preferenceOf(view.owners, partition, n).flatMap(index => view.hosts[index] ?? [])
-  return owners.filter(host => host.name !== self && host.uid !== target)
+  // Nobody else will ever know: the key is good for new writes again, and hosts that join need not wait for what cannot be copied.
+  if (isAlone) mend(attempt, context)
 }
 
 function replied(state: RepairerState, reply: VnodeReply, context: RepairerContext): void {

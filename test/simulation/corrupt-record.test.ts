@@ -89,3 +89,39 @@ t.test('I4: a damaged record of which no other owner knows is dropped, and said 
   t.ok(cluster.simulation.runUntil(() => sumOf(cluster, 'lost_records_total') === 1, 30_000, 50))
   t.same(client.values('h1', key, { level: 'all' }), [])
 })
+
+t.test('I4: a host alone has a damaged record → it is said to be lost, and the key can be written', async t => {
+  const { cluster, client } = servingCluster({ seed: 5, hosts: 1, partitions })
+  const key = keyOfText('b', 'k')
+  t.equal(client.put('h1', key, 'v1')?.kind, 'written')
+  cluster.machine('h1').disk.corrupt(partition(key), key)
+  t.equal(client.values('h1', key), undefined)
+  t.ok(cluster.simulation.runUntil(() => sumOf(cluster, 'lost_records_total') === 1, 30_000, 50))
+  t.same(client.values('h1', key), [])
+  t.equal(client.put('h1', key, 'v2')?.kind, 'written')
+  t.same(client.values('h1', key), ['v2'])
+  t.same(cluster.crashes, [])
+})
+
+t.test(
+  'I4, S3: records are damaged while others join a host alone → they join, and what came to them meanwhile is kept',
+  async t => {
+    const { cluster, client } = servingCluster({ seed: 6, hosts: 1, partitions })
+    const keys = Array.from({ length: 10 }, (_, index) => keyOfText('b', `k${index}`))
+    const known = (standing: string) =>
+      cluster.machine('h1').saved?.members.filter(member => member.standing === standing).length ?? 0
+    for (const key of keys) t.equal(client.put('h1', key, 'v1')?.kind, 'written')
+    for (const { name } of [cluster.add(), cluster.add()]) cluster.start(name)
+    t.ok(cluster.simulation.runUntil(() => known('joining') > 0, 60_000, 10))
+    for (const key of keys) client.put('h1', key, 'v2')
+    t.equal(known('up'), 1, 'nobody has arrived yet')
+    for (const key of keys) cluster.machine('h1').disk.corrupt(partition(key), key)
+    t.ok(
+      cluster.simulation.runUntil(() => known('up') === 3, 60_000, 100),
+      'nobody waits for what cannot be copied'
+    )
+    t.equal(sumOf(cluster, 'corrupt_records_total'), keys.length)
+    for (const key of keys) t.same(client.values('h2', key, { level: 'all' }), ['v1', 'v2'])
+    t.same(cluster.crashes, [])
+  }
+)
