@@ -20,6 +20,10 @@ export class StoreCheck {
   readonly #values = new Map<string, number>()
   /** Value → its dot. Values of clients are unique. */
   readonly #dots = new Map<string, string>()
+  /** Dots that some replica has replaced by a record that had seen them. */
+  readonly #superseded = new Set<string>()
+  /** Keys of which some replica has purged all. */
+  readonly #purged = new Set<Key>()
   #seen = new WeakSet<Uint8Array>()
   #seenCount = 0
   /** Records of users that were written so far; erasures, which is what a purged tombstone comes to, do not count. */
@@ -30,7 +34,11 @@ export class StoreCheck {
   }
 
   wrote({ machine, key, before, record }: StoreWrite): void {
-    if (key <= systemKeysEnd || record === undefined) return
+    if (key <= systemKeysEnd) return
+    if (record === undefined) {
+      this.#purged.add(key)
+      return
+    }
     this.writes++
     const isKnown = this.#seen.has(record)
     if (isKnown && before === undefined) return
@@ -50,8 +58,7 @@ export class StoreCheck {
   }
 
   #version(key: Key, version: Sibling): void {
-    // Counters are a vnode's own, so a dot is one of a key's.
-    const dot = `${version.vnode}:${version.counter}:${key}`
+    const dot = dotOf(key, version)
     const value = version.tombstone ? -1 : hash53(version.value)
     const known = this.#values.get(dot)
     if (known === undefined) {
@@ -71,10 +78,36 @@ export class StoreCheck {
 
   #replaced(host: string, key: Key, before: Siblings, after: Siblings): void {
     const how = relation(before, after)
-    if (how === 'before' || how === 'equal' || isStripped(before, after)) return
+    if (how === 'equal') return
+    if (how === 'before') return this.#supersede(key, before, after)
+    if (isStripped(before, after) || this.#isPurged(key, before, after)) return
     const text = `${host} replaced ${siblingsText(before)} of ${keyText(key)} by ${siblingsText(after)}, which had not seen it all`
     this.#check.report('I5', key, text)
   }
+
+  #supersede(key: Key, before: Siblings, after: Siblings): void {
+    for (const version of before.versions) if (!holds(after, version)) this.#superseded.add(dotOf(key, version))
+  }
+
+  /**
+   * An old disk takes a partition over again: what the source's floor covers, and the source does not hold, is dropped, and what the source
+   * holds is put in its place, in one write.
+   */
+  #isPurged(key: Key, before: Siblings, after: Siblings): boolean {
+    if (!this.#purged.has(key)) return false
+    return before.versions.every(
+      version => version.tombstone || holds(after, version) || this.#superseded.has(dotOf(key, version))
+    )
+  }
+}
+
+/** Counters are a vnode's own, so a dot is one of a key's. */
+function dotOf(key: Key, { vnode, counter }: Sibling): string {
+  return `${vnode}:${counter}:${key}`
+}
+
+function holds({ versions }: Siblings, { vnode, counter }: Sibling): boolean {
+  return versions.some(version => version.vnode === vnode && version.counter === counter)
 }
 
 function dotText(dot: string): string {

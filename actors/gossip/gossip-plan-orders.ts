@@ -2,7 +2,7 @@ import type { Ref } from '../../bus/bus.ts'
 import { type Fault, fault } from '../../model/fault.ts'
 import { limits } from '../../model/limits.ts'
 import { isGone, type Member } from '../../model/membership.ts'
-import { namedIn, planIn, progressOf, turnIn } from '../../model/plan.ts'
+import { planIn, progressOf, turnIn } from '../../model/plan.ts'
 import { type PlanSetting, whyNotPlanned } from '../../model/plan-rules.ts'
 import { changesOf, ticketOf } from '../../model/ring-change.ts'
 import { wireOfPlans, wireSpoken } from '../../model/wire-version.ts'
@@ -97,10 +97,12 @@ function carryOut(
       return undefined
     case 'commit': {
       if (plan.isCommitted) return undefined
-      const why = whyNotPlanned(plan.changes, settingOf(state))
+      // Some may be done: who keeps the plan has lost its power, and with it that it was committed before.
+      const changes = plan.changes.filter(change => !hasCome(state, change))
+      const why = whyNotPlanned(changes, settingOf(state))
       if (why !== undefined) return why
-      context.log.info({ plan: plan.id, changes: plan.changes.length }, 'a plan is committed')
-      return keep({ isCommitted: true })
+      context.log.info({ plan: plan.id, changes: changes.length }, 'a plan is committed')
+      return keep({ isCommitted: true, changes: changes.length === 0 ? plan.changes : changes })
     }
     case 'pause':
       return keep({ isPaused: true })
@@ -153,12 +155,16 @@ function stage(
   return undefined
 }
 
-/** false: it names a host that is gone, as one that has lost its disk since. It could never be committed, and would hold up the others. */
-function isOpen({ members }: GossipState, change: StagedChange): boolean {
-  return namedIn(change).every(uid => {
-    const member = members.get(uid)
-    return member !== undefined && !isGone(member.state)
-  })
+/** It is done, at a host that is there: one that is gone may have been meant otherwise, and is asked about. */
+function hasCome(state: GossipState, change: StagedChange): boolean {
+  const member = state.members.get(change.uid)
+  return member !== undefined && !isGone(member.state) && progressOf(change, ringRowsOf(state)) === 'done'
+}
+
+/** false: it is done, or names a host that is gone, as one that has lost its disk since. It could never be committed, and would hold up the others. */
+function isOpen(state: GossipState, change: StagedChange): boolean {
+  const progress = progressOf(change, ringRowsOf(state))
+  return progress !== 'done' && progress !== 'void'
 }
 
 /** At once staged and committed: between the two an operator could add to it. */

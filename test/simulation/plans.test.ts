@@ -81,6 +81,35 @@ t.test(
   }
 )
 
+t.test(
+  'who keeps a committed plan forgets by a power loss that it was → it is committed again, and what is done does not hold up the rest',
+  async t => {
+    for (const stagesAgain of [false, true]) {
+      const rig = new PlansRig(10, 3)
+      const [one, other] = [rig.newcomer(), rig.newcomer()]
+      for (const host of [one, other]) t.equal(rig.stage('h1', { kind: 'join', host }), '')
+      rig.run(2_000)
+      const before = rig.cluster.backUp('h1')
+      t.equal(rig.order('h1', { what: 'commit' }), '')
+      t.ok(rig.until(() => rig.standing(one) === 'up'))
+      t.not(rig.standing(other), 'up')
+      rig.cluster.kill(other, false)
+      rig.cluster.kill('h1', true)
+      rig.cluster.restore('h1', before)
+      rig.cluster.start('h1')
+      rig.cluster.start(other)
+      rig.run(10_000)
+      t.equal(rig.plan('h1')?.plan.isCommitted, false, 'it is as it was staged')
+      if (stagesAgain) t.equal(rig.stage('h1', { kind: 'weight', host: 'h2', weight: 2 }), '')
+      t.equal(rig.order('h1', { what: 'commit' }), '')
+      t.ok(rig.until(() => rig.standing(other) === 'up' && rig.isAgreed && rig.plan('h2') === undefined, 120_000))
+      t.equal(rig.row('h2')?.weight, stagesAgain ? 2 : 1)
+      t.same(rig.short(), [])
+      t.same(crashesOf(rig.cluster), [])
+    }
+  }
+)
+
 t.test('I5: a dead host is replaced → its partitions come from the other replicas, and it is removed', async t => {
   const rig = new PlansRig(2, 5)
   rig.cluster.kill('h2', true)
