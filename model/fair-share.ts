@@ -5,7 +5,7 @@ export interface PlacementHost {
   readonly weight: number
   /** Hosts of one zone fail together. */
   readonly zone: string
-  /** Its number among the hosts of its zone, from 0, kept for life; undefined where it has none. */
+  /** Which rows of its zone it has, kept for life, see `seat.ts`; undefined where it has none. */
   readonly seat?: number | undefined
 }
 

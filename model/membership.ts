@@ -25,8 +25,8 @@ export interface Member {
   readonly zone: string
   readonly weight: number
   /**
-   * Its number among the hosts of its datacenter and zone, from 0: the lowest that was free when it joined, see `freeSeat`. From then
-   * on it never changes. Undefined for a host that took none, at some cost in evenness.
+   * Its rows among those of its datacenter and zone: the first that were free when it joined, see `freeSeat`. From then on it never
+   * changes. Undefined for a host that took none, at some cost in evenness.
    */
   readonly seat?: number | undefined
   /**
@@ -187,33 +187,6 @@ export function successorOf(member: Member, members: readonly Member[]): Member 
       !isGone(other.state) &&
       other.incarnation > member.incarnation
   )
-}
-
-/**
- * The seat for a host that joins: the lowest that no host of its datacenter and zone has, that has not left or been removed.
- * Two that join unaware of each other may take the same one: their partitions then coincide more than they need to, and nothing else.
- * @returns undefined where the seated hosts have other weights: rows make hosts even that are alike
- */
-export function freeSeat(
-  members: readonly Member[],
-  { dc, zone, weight }: Pick<Member, 'dc' | 'zone' | 'weight'>
-): number | undefined {
-  const taken = new Set<number>()
-  for (const member of members) {
-    if (
-      member.dc !== dc ||
-      member.zone !== zone ||
-      member.seat === undefined ||
-      member.state === 'left' ||
-      member.state === 'removed'
-    )
-      continue
-    if (member.weight !== weight) return undefined
-    taken.add(member.seat)
-  }
-  let seat = 0
-  while (taken.has(seat)) seat++
-  return seat
 }
 
 function textOf(member: Member): string {

@@ -1,6 +1,7 @@
 import { fairShares, zonesOf, type PlacementHost, type Zones } from './fair-share.ts'
 import { hash32 } from './hash.ts'
-import { namedRow, seatRows, seatsMax } from './seat-rows.ts'
+import { blockRow, namedRow, seatRows, seatsMax } from './seat-rows.ts'
+import { rowsOfSeat, type SeatRows } from './seat.ts'
 
 /** No host holds more than this multiple of its fair share, and one partition. */
 const loadFactorMax = 1.1
@@ -11,7 +12,8 @@ const loadFactorMax = 1.1
  *
  * Each host gives every partition a score, from its seat or else its name; a partition goes to the hosts that score it lowest
  * (rendezvous hashing). Three things make it even without making it restless:
- * - a host's scores are a shuffled row of equal steps, not independent draws, and rows of seats complement each other (`seat-rows`);
+ * - a host's scores are a shuffled row of equal steps, not independent draws, and rows of seats complement each other (`seat-rows`), of which
+ *   a heavy host has several;
  * - a score is divided by the odds that the host's fair share asks for (order sampling with fixed probability), so that heavy hosts
  *   get their share although nobody holds a partition twice;
  * - what is left is cut off by a cap: all pairs of host and partition are taken in the order of their scores, past those whose host
@@ -68,15 +70,22 @@ function scoresOf(hosts: readonly PlacementHost[], shares: readonly number[], pa
 }
 
 function rowsOf(hosts: readonly PlacementHost[], partitions: number, depth: number): Float64Array[] {
-  const seatsOf = new Map<string, number>()
-  for (const { seat, zone } of hosts) {
-    if (seat !== undefined && seat < seatsMax) seatsOf.set(zone, Math.max(seatsOf.get(zone) ?? 0, seat + 1))
+  const ends = new Map<string, number>()
+  for (const host of hosts) {
+    const rows = seatedRows(host)
+    if (rows !== undefined) ends.set(host.zone, Math.max(ends.get(host.zone) ?? 0, rows.first + rows.count))
   }
-  const seatedOf = new Map([...seatsOf].map(([zone, count]) => [zone, rememberedRows(partitions, depth, textSeed(zone), count)]))
-  return hosts.map(
-    ({ name, seat, zone }) =>
-      (seat === undefined ? undefined : seatedOf.get(zone)?.[seat]) ?? namedRow(partitions, textSeed(name))
-  )
+  const rowsIn = new Map([...ends].map(([zone, end]) => [zone, rememberedRows(partitions, depth, textSeed(zone), end)]))
+  return hosts.map(host => {
+    const rows = seatedRows(host)
+    if (rows === undefined) return namedRow(partitions, textSeed(host.name))
+    return blockRow(rowsIn.get(host.zone)!.slice(rows.first, rows.first + rows.count))
+  })
+}
+
+function seatedRows({ seat }: PlacementHost): SeatRows | undefined {
+  const rows = seat === undefined ? undefined : rowsOfSeat(seat)
+  return rows === undefined || rows.first + rows.count > seatsMax ? undefined : rows
 }
 
 /** Rows never change, so the last few are kept: a host makes its ring anew at each change of the membership. */

@@ -1,14 +1,17 @@
 import { mix32 } from './hash.ts'
 
-/** Seats that have rows of their own; a host beyond them draws its row from its name. */
+/** Rows that the hosts of a zone share out; a host beyond them draws its row from its name. */
 export const seatsMax = 256
+
+/** Below 1, which no score reaches. */
+const scoreMax = 1 - 2 ** -40
 
 /**
  * Scores for hosts that know each other's places: row k is made for a host that joins hosts with rows 0 to k - 1, and stays what it is.
  *
  * Independent draws leave some partitions crowded and some bare, and so load hosts unevenly. Row k gives its lowest scores to those
  * partitions whose first place was won with the highest score so far, the next ones by the second places, and so on for `depth` places.
- * So it takes from each host before it alike, and all hosts end even. Which row a host has is its seat, part of the membership; with
+ * So it takes from each host before it alike, and all hosts end even. Which rows a host has is its seat (`seat.ts`), part of the membership; with
  * empty seats the ring is less even (by about the square root of their share), never wrong.
  * @param depth places in a preference list
  * @param seed rows of different zones have nothing to do with each other
@@ -52,6 +55,27 @@ export function seatRows(partitions: number, depth: number, seed: number, count:
     rows.push(row)
   }
   return rows
+}
+
+/**
+ * Scores of a host that has several rows: the lowest of them, for each partition. They are spread as those of one row are, so that it is told
+ * from another host by its share alone.
+ */
+export function blockRow(rows: readonly Float64Array[]): Float64Array {
+  const [only, ...others] = rows
+  if (only === undefined) throw new RangeError('a host has at least one row')
+  if (others.length === 0) return only
+  const scores = Float64Array.from(only)
+  for (const row of others)
+    for (let partition = 0; partition < scores.length; partition++)
+      if (row[partition]! < scores[partition]!) scores[partition] = row[partition]!
+  for (let partition = 0; partition < scores.length; partition++) {
+    // The chance that the lowest of so many draws is below this one: by products, which are the same bits on every machine.
+    let none = 1
+    for (let row = 0; row < rows.length; row++) none *= 1 - scores[partition]!
+    scores[partition] = Math.min(1 - none, scoreMax)
+  }
+  return scores
 }
 
 /** A host's scores where it has no seat: as even as one row can be that knows nothing of the others. */

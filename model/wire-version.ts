@@ -12,12 +12,15 @@ export interface WireRange {
 
 /**
  * What this build knows. 1: before ranges were told. 2: rows tell them, and whoever comes to join is checked; changes of the ring are planned,
- * and what was taken over is compared with its source.
+ * and what was taken over is compared with its source. 3: a seat may be of several rows.
  */
-export const wireRange: WireRange = Object.freeze({ least: 1, most: 2 })
+export const wireRange: WireRange = Object.freeze({ least: 1, most: 3 })
 
 /** From this version on a cluster can plan changes, and compare what was taken over. */
 export const wireOfPlans = 2
+
+/** From this version on heavy hosts take several rows. */
+export const wireOfSeatBlocks = 3
 
 const told = /[+.]wire\.([0-9]{1,6})-([0-9]{1,6})$/
 const untold: WireRange = Object.freeze({ least: 1, most: 1 })

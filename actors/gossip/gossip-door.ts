@@ -1,5 +1,6 @@
 import { addressOf, type Ref, threadAddressOf } from '../../bus/bus.ts'
-import { freeSeat, isGone, type Member, withState } from '../../model/membership.ts'
+import { isGone, type Member, withState } from '../../model/membership.ts'
+import { freeSeat } from '../../model/seat.ts'
 import { ticketOf } from '../../model/ring-change.ts'
 import { wireRefusal } from '../../model/wire-version.ts'
 import type { Gist, SwimMessage } from './gossip-protocol.ts'

@@ -1,5 +1,6 @@
 import { addressOf, type Ref } from '../../bus/bus.ts'
-import { freeSeat, type HostState, isGone, type Member, successorOf } from '../../model/membership.ts'
+import { type HostState, isGone, type Member, successorOf } from '../../model/membership.ts'
+import { freeSeat, seatsOverlap } from '../../model/seat.ts'
 import { beingRemoved, membershipEpoch } from '../../model/ring-change.ts'
 import { movingIn } from './gossip-changes.ts'
 import { buryDatacenter } from './gossip-datacenter.ts'
@@ -97,12 +98,14 @@ export function forgetReturns(state: GossipState, context: GossipContext): void 
 /** Two that came at once were given the same seat: the later one takes another, while it only joins. */
 function keepSeatApart(state: GossipState, context: GossipContext): void {
   const self = selfOf(state, context)
-  if (self.standing !== 'joining' || self.seat === undefined || isGone(self.state)) return
+  const { seat: own } = self
+  if (self.standing !== 'joining' || own === undefined || isGone(self.state)) return
   const others = state.members.members.filter(member => member !== self && member.name !== self.name && !isGone(member.state))
   const isEarlier = (other: Member): boolean =>
     other.standing !== 'joining' || (other.incarnation - self.incarnation || other.uid - self.uid) < 0
   const isTaken = others.some(
-    other => other.seat === self.seat && other.dc === self.dc && other.zone === self.zone && isEarlier(other)
+    ({ seat, ...other }) =>
+      seat !== undefined && seatsOverlap(seat, own) && other.dc === self.dc && other.zone === self.zone && isEarlier(other)
   )
   if (!isTaken) return
   const { seat: _, ...rest } = self

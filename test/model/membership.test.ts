@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
 import {
-  freeSeat,
   hostStates,
   mergeMember,
   mergeMembership,
@@ -124,19 +123,3 @@ t.test(
     t.same(ringMembers([old, withState(wiped, 'removed')]), [old])
   }
 )
-
-t.test('freeSeat: the lowest that is free in the datacenter and zone; none beside hosts of another weight', async t => {
-  const seated = (uid: number, seat: number, more: Partial<Member> = {}): Member => ({
-    ...some,
-    name: `h${uid}`,
-    uid,
-    seat,
-    ...more
-  })
-  t.equal(freeSeat([], some), 0)
-  t.equal(freeSeat([seated(1, 0), seated(2, 2)], some), 1)
-  t.equal(freeSeat([seated(1, 0, { zone: 'z2' }), seated(2, 1, { dc: 'dc2' })], some), 0)
-  t.equal(freeSeat([seated(1, 0, { state: 'left' }), seated(2, 1)], some), 0)
-  t.equal(freeSeat([seated(1, 0), { ...some, uid: 5, weight: 9 }], some), 1, 'one without a seat does not matter')
-  t.equal(freeSeat([seated(1, 0)], { ...some, weight: 2 }), undefined)
-})

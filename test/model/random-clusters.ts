@@ -1,5 +1,7 @@
 import { fairShares } from '../../model/fair-share.ts'
-import { freeSeat, type Member } from '../../model/membership.ts'
+import type { Member } from '../../model/membership.ts'
+import { freeSeat } from '../../model/seat.ts'
+import { versionTold } from '../../model/wire-version.ts'
 import { atTurn, changesOf } from '../../model/ring-change.ts'
 import { type Ring, ringOf } from '../../model/ring.ts'
 
@@ -7,6 +9,8 @@ export const replicas = 3
 /** Hosts whose shares are at least this many replicas are what D1 and D2 speak of. */
 const shareMin = 30
 const partitionsMax = 8192
+
+const version = versionTold('0.1.0')
 
 export type Dice = (below: number) => number
 
@@ -27,17 +31,16 @@ export interface RandomCluster {
 }
 
 export function newHost(name: string, uid: number, more: Partial<Member> = {}): Member {
-  const nowhere = { http: '', nats: '', route: '', version: '', pid: 1, seen: '', arrived: '' }
+  const nowhere = { http: '', nats: '', route: '', version, pid: 1, seen: '', arrived: '' }
   const up = { state: 'up', standing: 'up' } as const
   return { name, uid, incarnation: 1, ...up, dc: 'dc1', zone: 'z0', weight: 1, heartbeat: 0, threads: 1, ...nowhere, ...more }
 }
 
-/** 3 to 100 hosts, fewer ones as often as many, in three zones (of four or more: else in one), seated as they came. */
+/** 3 to 100 hosts, fewer ones as often as many, in three zones, seated as they came. */
 export function randomCluster(random: Dice, isWeighted: boolean): readonly Member[] {
   const count = 3 + Math.floor(Math.exp((random(1000) / 1000) * Math.log(98.9)) - 1)
-  const zones = count >= 6 ? 3 : 1
   const hosts: Member[] = []
-  for (let at = 0; at < count; at++) hosts.push(comer(hosts, random, at + 1, isWeighted, `z${at % zones}`))
+  for (let at = 0; at < count; at++) hosts.push(comer(hosts, random, at + 1, isWeighted, `z${at % 3}`))
   return hosts
 }
 

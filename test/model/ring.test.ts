@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { fairShares, type PlacementHost } from '../../model/fair-share.ts'
-import { freeSeat, withState, type Member } from '../../model/membership.ts'
+import { withState, type Member } from '../../model/membership.ts'
+import { freeSeat } from '../../model/seat.ts'
 import { fallbacksOf, ringOf, type Ring } from '../../model/ring.ts'
+import { versionTold } from '../../model/wire-version.ts'
 
 const replicas = 3
 
@@ -24,7 +26,7 @@ function member(name: string, more: Partial<Member> = {}): Member {
     http: '',
     nats: '',
     route: '',
-    version: '0.1.0',
+    version: versionTold('0.1.0'),
     pid: 1,
     seen: '',
     arrived: '',
@@ -153,9 +155,9 @@ for (const [weighted, zones, seed, clusters] of [
         t.comment(
           `${what}: moved / least: p50 ${median.toFixed(3)}, p90 ${nine.toFixed(3)}, max ${most.toFixed(3)}; load / fair ${load.toFixed(3)}, first / fair ${first.toFixed(3)}`
         )
-        // Where weights differ the rows of seats do not help, and the tail is longer: see docs/decisions/0002-placement.md.
-        t.ok(median <= (weighted ? 1.15 : 1.1), `half of them move no more than that: ${median}`)
-        t.ok(most <= (weighted ? 2 : 1.25), `none moves more: ${most}`)
+        t.ok(median <= 1.1, `half of them move no more than that: ${median}`)
+        // Weights in fewer zones than replicas: a tail is left, see docs/decisions/0002-placement.md.
+        t.ok(most <= (weighted && zones < 3 ? 1.5 : 1.25), `none moves more: ${most}`)
       }
     }
   )

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { namedRow, seatRows } from '../../model/seat-rows.ts'
+import { blockRow, namedRow, seatRows } from '../../model/seat-rows.ts'
 
 t.test('rows: each is a shuffled row of equal steps between 0 and 1', async t => {
   for (const row of [...seatRows(64, 3, 7, 40), namedRow(64, 9)]) {
@@ -34,3 +34,16 @@ t.test(
     }
   }
 )
+
+t.test('rows: of several rows a host has the lowest score, spread as one row is', async t => {
+  const rows = seatRows(512, 3, 7, 6)
+  t.equal(blockRow(rows.slice(2, 3)), rows[2])
+  const block = blockRow(rows.slice(1, 5))
+  for (let partition = 0; partition < 512; partition++) {
+    const lowest = Math.min(...rows.slice(1, 5).map(row => row[partition]!))
+    t.ok(Math.abs(block[partition]! - (1 - (1 - lowest) ** 4)) < 1e-9 && block[partition]! < 1)
+  }
+  const mean = block.reduce((sum, score) => sum + score, 0) / block.length
+  t.ok(Math.abs(mean - 0.5) < 0.06, `as high in the mean as those of one row, or nearly: ${mean}`)
+  t.throws(() => blockRow([]), RangeError)
+})
