@@ -58,7 +58,7 @@ export function seatRows(partitions: number, depth: number, seed: number, count:
 }
 
 /**
- * Scores of a host that has several rows: the lowest of them, for each partition. They are spread as those of one row are, so that it is told
+ * Scores of a host that has several rows: the lowest of them, for each partition. They are spread about as those of one row are, so that it is told
  * from another host by its share alone.
  */
 export function blockRow(rows: readonly Float64Array[]): Float64Array {

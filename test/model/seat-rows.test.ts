@@ -35,7 +35,7 @@ t.test(
   }
 )
 
-t.test('rows: of several rows a host has the lowest score, spread as one row is', async t => {
+t.test('rows: of several rows a host has the lowest score, as the chance that it comes to', async t => {
   const rows = seatRows(512, 3, 7, 6)
   t.equal(blockRow(rows.slice(2, 3)), rows[2])
   const block = blockRow(rows.slice(1, 5))
@@ -43,7 +43,5 @@ t.test('rows: of several rows a host has the lowest score, spread as one row is'
     const lowest = Math.min(...rows.slice(1, 5).map(row => row[partition]!))
     t.ok(Math.abs(block[partition]! - (1 - (1 - lowest) ** 4)) < 1e-9 && block[partition]! < 1)
   }
-  const mean = block.reduce((sum, score) => sum + score, 0) / block.length
-  t.ok(Math.abs(mean - 0.5) < 0.06, `as high in the mean as those of one row, or nearly: ${mean}`)
   t.throws(() => blockRow([]), RangeError)
 })
