@@ -95,7 +95,8 @@ t.test(
     const failures: string[] = []
     const load = Array.from({ length: 4 }, async (_, writer) => {
       for (let turn = 0; !stop.signal.aborted; turn++)
-        await bucket.put(`k${writer}`, turn, { timeoutMs }).catch((error: unknown) => failures.push(String(error)))
+        // Another key each time: blind writes of one become siblings, and soon too many of them.
+        await bucket.put(`k${writer}-${turn}`, turn, { timeoutMs }).catch((error: unknown) => failures.push(String(error)))
     })
     await until('the event has come', () => published.length > 0, patienceMs)
     stop.abort()
