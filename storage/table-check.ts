@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tableDirectory } from './table.ts'
@@ -17,29 +17,65 @@ interface Meta {
   readonly transaction: number
 }
 
+interface TableFile {
+  readonly path: string
+  readonly size: number
+  readonly first: Meta | undefined
+  readonly second: Meta | undefined
+}
+
 /**
- * Look at the table's file without mapping it: LMDB maps it as it is, and a truncated file kills the process (SIGBUS),
- * a zeroed meta page too (SIGSEGV).
- * @returns what is wrong, or undefined
- * @see LMDB, mdb.c, MDB_meta
+ * Before the table is mapped: LMDB maps its file as it is, and a truncated one kills the process (SIGBUS), a zeroed meta page too (SIGSEGV).
+ *
+ * A sound file may end before the last page that its meta page counts, since LMDB does not write pages that a transaction took and gave
+ * back. So one that ends early is walked over, in a process of its own; where that finds all, the file is made as long as it says.
+ * @throws {Error} the table is damaged: says how, and what to do
+ * @see LMDB, mdb.c, mdb_page_flush: P_LOOSE
  */
+export async function checkTable(directory: string): Promise<void> {
+  const damage = tableDamage(directory)
+  if (damage !== undefined) throw new Error(damage)
+  const file = tableFile(directory)
+  const newest = file === undefined ? undefined : newestOf(file)
+  if (file === undefined || newest === undefined) return
+  const { path, size } = file
+  const needed = (newest.lastPage + 1) * newest.pageBytes
+  if (size >= needed) return
+  const broken = await walkTable(directory)
+  if (broken !== undefined) {
+    throw new Error(`${path} is cut off: it has ${size} bytes, its meta page counts ${needed}, and ${broken}; ${whatToDo}`)
+  }
+  // Were a page of the list of free pages gone, its reader would find an error, and not the end of the file.
+  truncateSync(path, needed)
+}
+
+/** @returns what is wrong with the table's meta pages, or undefined */
 export function tableDamage(directory: string): string | undefined {
+  const file = tableFile(directory)
+  if (file === undefined) return undefined
+  const { path, first, second } = file
+  if (first === undefined && second === undefined) return `${path} has no intact meta page: ${whatToDo}`
+  if (first === undefined || second === undefined) return `${path} has lost one of its two meta pages: ${whatToDo}`
+  return undefined
+}
+
+/** @returns undefined: there is none, or nothing was ever stored in it */
+function tableFile(directory: string): TableFile | undefined {
   const path = join(tableDirectory(directory), 'data.mdb')
   if (!existsSync(path)) return undefined
   const fd = openSync(path, 'r')
   try {
-    const size = fstatSync(fd).size
+    const { size } = fstatSync(fd)
     if (size === 0) return undefined
     const first = metaAt(fd, 0)
-    const second = metaAt(fd, first?.pageBytes ?? metaBytes)
-    const newest = first === undefined || (second !== undefined && second.transaction > first.transaction) ? second : first
-    if (newest === undefined) return `${path} has no intact meta page: ${whatToDo}`
-    if (first === undefined || second === undefined) return `${path} has lost one of its two meta pages: ${whatToDo}`
-    const needed = (newest.lastPage + 1) * newest.pageBytes
-    return size < needed ? `${path} is cut off: it has ${size} bytes, its meta page needs ${needed}; ${whatToDo}` : undefined
+    return { path, size, first, second: metaAt(fd, first?.pageBytes ?? metaBytes) }
   } finally {
     closeSync(fd)
   }
+}
+
+function newestOf({ first, second }: TableFile): Meta | undefined {
+  return first === undefined || (second !== undefined && second.transaction > first.transaction) ? second : first
 }
 
 function metaAt(fd: number, position: number): Meta | undefined {

@@ -6,7 +6,7 @@ import { Fences } from './fence.ts'
 import { bySegment, logExtension, segmentNameOf, spareExtension, type SegmentName } from './log-segment.ts'
 import { placeLength, placeStart, readSegment, type SegmentContent } from './segment-reader.ts'
 import { storageFault } from './storage-fault.ts'
-import { tableDamage } from './table-check.ts'
+import { checkTable } from './table-check.ts'
 import type { RecoveryReport, TableWriterReply, TableWriterRequest } from './table-writer-protocol.ts'
 import { logDirectory, openTableForWriting, tableDirectory, tablePrefix, type Table, type TableSync } from './table.ts'
 import { Turn } from './turn.ts'
@@ -57,14 +57,11 @@ export class TableWriter {
   #pairs = 0
   #failures = 0
 
-  /** @throws {Error} the table's file is damaged: says how */
   constructor(options: TableWriterOptions) {
     this.#directory = options.directory
     this.#retryMs = options.retryMs ?? retryMsDefault
     this.#sync = options.sync ?? 'commit'
     this.#commitBytesMax = options.commitBytesMax ?? commitBytesMaxDefault
-    const damage = tableDamage(options.directory)
-    if (damage !== undefined) throw new Error(damage)
     mkdirSync(tableDirectory(options.directory), { recursive: true })
     mkdirSync(logDirectory(options.directory), { recursive: true })
     expectCommitFailures()
@@ -309,6 +306,7 @@ export interface StartedTableWriter {
 
 /** Open the table, recover what was left over. To be run on the main thread before any data thread opens its store. */
 export async function startTableWriter(options: TableWriterOptions): Promise<StartedTableWriter> {
+  await checkTable(options.directory)
   const writer = new TableWriter(options)
   return { writer, report: await writer.recover() }
 }
