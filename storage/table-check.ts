@@ -8,8 +8,9 @@ const whatToDo = 'empty the data directory and let the host take its data from t
 const metaBytes = 4096
 const metaMagic = 0xbeefc0de
 const metaVersion = 2
-/** An intact file of any size passes well within this. */
-const walkTimeoutMs = 60_000
+/** An intact file passes well within this, and at this pace. */
+const walkMsMin = 60_000
+const walkBytesPerMs = 10_000
 
 interface Meta {
   readonly pageBytes: number
@@ -99,7 +100,8 @@ export function walkTable(directory: string): Promise<string | undefined> {
       new URL(import.meta.url.endsWith('.ts') ? './table-walk.ts' : './table-walk.js', import.meta.url)
     )
     const child = spawn(process.execPath, [program, directory], { stdio: ['ignore', 'ignore', 'pipe'] })
-    const timer = setTimeout(() => child.kill('SIGKILL'), walkTimeoutMs)
+    const size = tableFile(directory)?.size ?? 0
+    const timer = setTimeout(() => child.kill('SIGKILL'), Math.max(walkMsMin, size / walkBytesPerMs))
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => {
       if (said.length < 2000) said += chunk.toString()
