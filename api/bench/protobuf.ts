@@ -5,14 +5,14 @@
 const [varintWire, fixed64Wire, bytesWire, fixed32Wire] = [0, 1, 2, 5]
 const varintBytesMax = 10
 
-/** Bytes that `number` takes as a varint. @param number 0 ≤ number < 2^31 */
+/** Bytes that `number` takes as a varint. @param number 0 ≤ number < 2^32 */
 export function varintLength(number: number): number {
   let length = 1
   for (let left = number; left > 0x7f; left >>>= 7) length += 1
   return length
 }
 
-/** @param number 0 ≤ number < 2^31 @returns where the next byte goes */
+/** @param number 0 ≤ number < 2^32 @returns where the next byte goes */
 export function writeVarint(target: Uint8Array, at: number, number: number): number {
   let position = at
   let left = number
@@ -24,14 +24,19 @@ export function writeVarint(target: Uint8Array, at: number, number: number): num
   return position
 }
 
+/** Unsigned: fields go up to 2^29 − 1. */
+function tagOf(field: number): number {
+  return ((field << 3) | bytesWire) >>> 0
+}
+
 /** Bytes that a field of bytes takes, its tag and length included. */
 export function bytesFieldLength(field: number, bytes: number): number {
-  return varintLength((field << 3) | bytesWire) + varintLength(bytes) + bytes
+  return varintLength(tagOf(field)) + varintLength(bytes) + bytes
 }
 
 /** @returns where the next byte goes */
 export function writeBytesField(target: Uint8Array, at: number, field: number, bytes: Uint8Array): number {
-  const tagged = writeVarint(target, at, (field << 3) | bytesWire)
+  const tagged = writeVarint(target, at, tagOf(field))
   const start = writeVarint(target, tagged, bytes.length)
   target.set(bytes, start)
   return start + bytes.length
