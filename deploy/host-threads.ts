@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { StoreSettings } from '../actors/store-resources.ts'
+import { limits } from '../model/limits.ts'
 import type { ActorDescription } from '../runtime/actor.ts'
 import type { Log } from '../runtime/log.ts'
 import type { MetricSnapshot } from '../runtime/metrics.ts'
@@ -25,8 +26,7 @@ import {
 const closeMsMax = 20_000
 /** From a profile's last sample to the thread's answer, on a machine that has too much to do. */
 const profileMsMax = 20_000
-/** Most of what a request leaves behind is gone before this much has gathered, and is never copied. */
-const requestHeap = { resourceLimits: { maxYoungGenerationSizeMb: 96 } }
+const requestHeap = { resourceLimits: { maxYoungGenerationSizeMb: limits.youngHeapMbMax } }
 /** Threads that serve no requests collect their garbage early rather than keep it: an idle host stays small. */
 const smallHeap = { resourceLimits: { maxYoungGenerationSizeMb: 6 } }
 

@@ -56,6 +56,8 @@ export const limits = Object.freeze({
   /** Hot-value cache of one data thread. */
   hotCacheBytesDefault: 16 * 1024 * 1024,
   hotCacheBytesMax: 16 * 1024 * 1024 * 1024,
+  /** Young generation of a data thread's heap, in MB: most of what a request leaves behind is gone before so much has gathered. */
+  youngHeapMbMax: 96,
   /** Hosts to whose own servers a thread, or a client, connects; batches for the others go by the route between the servers. */
   nearHostsMax: 8,
   mailboxDataDefault: 4096,

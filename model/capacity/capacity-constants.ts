@@ -68,8 +68,14 @@ export const capacityConstants = Object.freeze({
   heapBytes: constant(
     170e6,
     'B',
-    'a host’s heaps, stacks and buffers under load, nats-server included, beside what is below',
-    'bench/capacity.ts --keys 10000, less cache and trees'
+    'a host’s heaps, stacks and buffers under load that lasts, nats-server included, beside what is below',
+    'bench/capacity.ts --keys 200000, less the other parts'
+  ),
+  youngHeapBytes: constant(
+    64 * 1024 * 1024,
+    'B',
+    'young generation of a data thread’s heap: V8 holds two halves, each a third of its limit',
+    'model/limits.ts: youngHeapMbMax'
   ),
   codeBytes: constant(
     60e6,

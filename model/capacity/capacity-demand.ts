@@ -61,7 +61,7 @@ export function demandOf(plan: CapacityPlan, hosts: number): Demand {
     pairs,
     disk: diskOf(pages, segmentBytes * threads),
     memory: {
-      heaps: known.heapBytes.value,
+      heaps: known.heapBytes.value + threads * known.youngHeapBytes.value,
       code: known.codeBytes.value,
       hotCache: Math.max(
         Math.min(threads * known.hotCacheBytesMin.value, pairs * cachedBytes),

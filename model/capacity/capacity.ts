@@ -88,7 +88,7 @@ export const capacityFormulae: readonly (readonly [name: string, formula: string
   ['segment', `min(${known.segmentBytes.value / 2 ** 20} MiB, ${known.segmentSeconds.value} s of writes)`],
   [
     'memory',
-    `${(known.heapBytes.value + known.codeBytes.value) / 1e6} MB + hot cache + memory table + ${known.treeBytes.value} B a pair + ${known.routeBytes.value / 1e6} MB a route + pages of a batch`
+    `${(known.heapBytes.value + known.codeBytes.value) / 1e6} MB + ${known.youngHeapBytes.value / 2 ** 20} MiB a data thread + hot cache + memory table + ${known.treeBytes.value} B a pair + ${known.routeBytes.value / 1e6} MB a route + pages of a batch`
   ],
   [
     'hot cache',

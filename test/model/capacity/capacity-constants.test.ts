@@ -36,6 +36,7 @@ t.test('capacity: constants that stand in the code elsewhere are the same there'
   t.equal(known.segmentBytes.value, limits.logSegmentBytes)
   t.equal(known.hotCacheBytesMin.value, limits.hotCacheBytesDefault)
   t.equal(known.memoryTableBytesMax.value, limits.memoryTableBytesMax)
+  t.equal(known.youngHeapBytes.value, (limits.youngHeapMbMax * 2 ** 20 * 2) / 3)
   t.equal(known.nearHosts.value, limits.nearHostsMax)
   t.equal(known.putUs.value, serviceTimes.put.hosts + serviceTimes.put.nats)
   t.equal(known.getUs.value, serviceTimes.get.hosts + serviceTimes.get.nats)
