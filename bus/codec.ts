@@ -1,6 +1,6 @@
 import type { Message } from './bus.ts'
 import { readPlain, writePlain } from './plain-value.ts'
-import type { Reader } from './reader.ts'
+import { MalformedFrame, type Reader } from './reader.ts'
 import type { Writer } from './writer.ts'
 
 export { MalformedFrame, Reader } from './reader.ts'
@@ -62,7 +62,13 @@ export function codecRegistry(list: readonly MessageCodec[] = [], { plain = true
       if (tag === 0 && plain) return plainMessage(reader)
       const codec = byTag[tag]
       if (codec === undefined) return reader.fail(`there is no codec with tag ${tag}`)
-      return codec.read(reader)
+      try {
+        return codec.read(reader)
+      } catch (error) {
+        // What a codec hands to others to read, like a vector, they may find malformed in their own words.
+        if (error instanceof MalformedFrame) throw error
+        return reader.fail(String(error))
+      }
     }
   }
 }

@@ -110,6 +110,24 @@ t.test('what gossip agents send comes back as it was', async () => {
   )
 })
 
+t.test('I28: a gossip message scrambled into a put whose context has more entries than fit → refused as malformed', async t => {
+  const gist = {
+    cluster: '0',
+    from: 'A',
+    uid: 0,
+    incarnation: 7_091_817_675,
+    heartbeat: 0,
+    view: 0,
+    table: 0,
+    news: [],
+    beats: []
+  }
+  const ack = { kind: 'gossip-ack', gist, target: 0 } as const
+  const bytes = bytesOf(ack)
+  bytes[0] = 3
+  t.throws(() => codec.read(new Reader().open(bytes)), MalformedFrame)
+})
+
 t.test(
   'I28: a gossip message that is cut short or scrambled is refused as malformed or read as another, and nothing else',
   async () => {
