@@ -1,4 +1,5 @@
 import { mix32 } from './hash.ts'
+import { sortLowest } from './lowest.ts'
 
 /** Rows that the hosts of a zone share out; a host beyond them draws its row from its name. */
 export const seatsMax = 256
@@ -36,8 +37,8 @@ export function seatRows(partitions: number, depth: number, seed: number, count:
         const least = isTaken[partition] === 1 ? 2 : 1 - lowest[partition * depth + place]!
         order[partition] = Math.floor(least * 0x10_0000) * 0x1_0000_0000 + random[partition]! * 0x1_0000 + partition
       }
-      order.sort()
       const width = Math.min(partitions - step, Math.max(1, Math.round(partitions / (seat + 1))))
+      sortLowest(order, width)
       shuffle(random.subarray(0, width), mix32(rowSeed, 0x100 + place))
       for (let at = 0; at < width; at++) {
         const partition = order[at]! % 0x1_0000
