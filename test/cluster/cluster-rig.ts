@@ -59,12 +59,21 @@ export function inject(cluster: DevCluster, host: string, thread: string, fault:
   cluster.processOf(host)?.send({ thread, fault })
 }
 
+/** Between the operations of a client whose load is to leave hosts and tests beside it something of the machine. */
+const breathMs = 10
+/** Between two looks: each may be a request to every host. */
+const lookMs = 60
+
+export function breath(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, breathMs))
+}
+
 /** Waits until `holds`, looking again and again. @throws {Error} it does not within the time */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, lookMs))
   }
 }
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { type Host, startHost } from '../../deploy/host.ts'
-import { temporaryDirectory, until } from './cluster-rig.ts'
+import { breath, temporaryDirectory, until } from './cluster-rig.ts'
 
 const pairs = 1_000
 
@@ -50,7 +50,7 @@ t.test('S3: one host alone serves; four more join it under load; nothing is lost
   const stop = new AbortController()
   const acknowledged: string[] = []
   const load = (async () => {
-    for (let turn = 0; !stop.signal.aborted; turn++) {
+    for (let turn = 0; !stop.signal.aborted; turn++, await breath()) {
       const key = `during-${turn}`
       await bucket.put(key, turn).then(
         () => acknowledged.push(key),

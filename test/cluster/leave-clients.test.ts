@@ -2,7 +2,7 @@
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { CarillonProcess } from './carillon-process.ts'
-import { startCluster, until } from './cluster-rig.ts'
+import { breath, startCluster, until } from './cluster-rig.ts'
 
 const stores = 12
 const loops = 2
@@ -25,7 +25,7 @@ t.test(
       for (let loop = 0; loop < loops; loop++) {
         load.push(
           (async () => {
-            for (let turn = 0; !stop.signal.aborted; turn++) {
+            for (let turn = 0; !stop.signal.aborted; turn++, await breath()) {
               const key = `${number}-${loop}-${turn % 50}`
               try {
                 await bucket.put(key, turn, { timeoutMs, sloppy: false, pw: 2 })

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { connect } from '../../api/client/client.ts'
 import { CarillonProcess } from './carillon-process.ts'
-import { ask, startCluster, until } from './cluster-rig.ts'
+import { ask, breath, startCluster, until } from './cluster-rig.ts'
 
 interface Cluster {
   readonly hosts: readonly { readonly name: string; readonly state: string }[]
@@ -38,7 +38,7 @@ t.test(
     const stop = new AbortController()
     const failures: string[] = []
     const load = Array.from({ length: writers }, async (_, writer) => {
-      for (let turn = 0; !stop.signal.aborted; turn++) {
+      for (let turn = 0; !stop.signal.aborted; turn++, await breath()) {
         const key = `during-${writer}-${turn}`
         try {
           await bucket.put(key, turn, { timeoutMs: 20_000 })
