@@ -16,6 +16,7 @@ const short: Readonly<Record<string, readonly string[]>> = {
   'repair.js': ['--keys', '100'],
   'versions.js': [],
   'runtime/actors.js': ['--actors', '500'],
+  'runtime/libraries.js': ['--seconds', '0.05'],
   'runtime/restart.js': [],
   'runtime/spawn.js': [],
   'runtime/tell.js': ['--seconds', '0.05'],
