@@ -59,13 +59,13 @@ export function codecRegistry(list: readonly MessageCodec[] = [], { plain = true
     },
     read(reader) {
       const tag = reader.u8()
-      if (tag === 0 && plain) return plainMessage(reader)
       const codec = byTag[tag]
-      if (codec === undefined) return reader.fail(`there is no codec with tag ${tag}`)
       try {
+        if (tag === 0 && plain) return plainMessage(reader)
+        if (codec === undefined) return reader.fail(`there is no codec with tag ${tag}`)
         return codec.read(reader)
       } catch (error) {
-        // What a codec hands to others to read, like a vector, they may find malformed in their own words.
+        // What others read, a vector or msgpack, they may find malformed in their own words.
         if (error instanceof MalformedFrame) throw error
         return reader.fail(String(error))
       }
