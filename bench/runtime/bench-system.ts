@@ -82,3 +82,14 @@ export function systemOn(clock: Clock, children: readonly ChildSpec[]): ActorSys
   system.start(root)
   return system
 }
+
+/** Pairs of actors that play to each other, and the game that they share. */
+export function pairsOn(clock: Clock, pairs: number) {
+  const game: Game = { left: 0 }
+  const refs: Ref<Ball>[] = []
+  const children = Array.from({ length: pairs * 2 }, (_, at) =>
+    playerSpec(`p${at}`, { game, to: () => (refs[at ^ 1] ??= system.lookup<Ball>(`p${at ^ 1}`)!) })
+  )
+  const system = systemOn(clock, children)
+  return { system, game, players: Array.from(children, (_, at) => system.lookup<Ball>(`p${at}`)!) }
+}

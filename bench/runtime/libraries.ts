@@ -2,11 +2,11 @@ import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Ref } from '../../bus/bus.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { VirtualClock } from '../../runtime/virtual-clock.ts'
 import { ask, type Bench, cpuNs } from '../question.ts'
-import { type Ball, ball, type Game, playerSpec, systemOn } from './bench-system.ts'
+import { passed } from '../targets/waiting.ts'
+import { ball, type Game, pairsOn } from './bench-system.ts'
 
 /*
  * `node --expose-gc build/bench/runtime/libraries.js [--ms 100] [--seconds 1] [--json]`: two actors play a ball to each other, here and with
@@ -45,13 +45,14 @@ await ask('What does a message between two actors of a thread cost here, and in 
 
 /** The package as seen from the folder in which the bench was called; undefined, and said, where it is not there. */
 async function installed<L>(name: string): Promise<L | undefined> {
+  let path: string
   try {
-    const path = createRequire(join(process.cwd(), 'bench.js')).resolve(name)
-    return (await import(pathToFileURL(path).href)) as L
+    path = createRequire(join(process.cwd(), 'bench.js')).resolve(name)
   } catch {
     process.stderr.write(`${name} is left out: npm install --no-save ${name}\n`)
     return undefined
   }
+  return (await import(pathToFileURL(path).href)) as L
 }
 
 /** The yardstick: no mailbox, no actor. A call for each, taken back before the stack ends. */
@@ -67,10 +68,10 @@ function emitters(bench: Bench): void {
 
 function carillonAtOnce(bench: Bench): void {
   const clock = new VirtualClock()
-  const { system, game, first } = carillonPlayers(clock)
+  const { system, game, players } = pairsOn(clock, 1)
   bench.measure('at once: carillon/runtime', operations => {
     game.left = operations
-    system.send(first, ball)
+    system.send(players[0]!, ball)
     clock.advance(1)
     if (game.left > 0) throw new Error(`${game.left} messages were not handled`)
   })
@@ -100,9 +101,9 @@ function xstateAtOnce(bench: Bench, { createActor, fromTransition }: XState): vo
 }
 
 async function carillonOnLoop(bench: Bench, balls: number): Promise<void> {
-  const { system, game, first } = carillonPlayers(systemClock)
+  const { system, game, players } = pairsOn(systemClock, 1)
   game.left = Number.POSITIVE_INFINITY
-  for (let each = 0; each < balls; each++) system.send(first, ball)
+  for (let each = 0; each < balls; each++) system.send(players[0]!, ball)
   const handled = (): number => system.describe().children.reduce((sum, { mailbox }) => sum + mailbox.handled, 0)
   await onLoop(bench, `event loop, ${balls} under way: carillon/runtime`, handled)
   await system.stop()
@@ -133,18 +134,4 @@ async function onLoop(bench: Bench, what: string, handled: () => number): Promis
   const operations = handled() - before
   if (operations === 0) throw new Error(`${what}: no message was handled`)
   bench.row({ what, cpu_ns: (cpuNs() - used) / operations, operations })
-}
-
-function carillonPlayers(clock: Parameters<typeof systemOn>[0]) {
-  const game: Game = { left: 0 }
-  const refs: Ref<Ball>[] = []
-  const players = [0, 1].map(at =>
-    playerSpec(`p${at}`, { game, to: () => (refs[at ^ 1] ??= system.lookup<Ball>(`p${at ^ 1}`)!) })
-  )
-  const system = systemOn(clock, players)
-  return { system, game, first: system.lookup<Ball>('p0')! }
-}
-
-function passed(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms))
 }

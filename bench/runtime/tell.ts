@@ -1,19 +1,7 @@
-import type { Ref } from '../../bus/bus.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { VirtualClock } from '../../runtime/virtual-clock.ts'
 import { ask, cpuNs } from '../question.ts'
-import { type Ball, ball, type Game, playerSpec, systemOn } from './bench-system.ts'
-
-/** Pairs of actors that play to each other, and the game that they share. */
-function pairsOn(clock: Parameters<typeof systemOn>[0], pairs: number) {
-  const game: Game = { left: 0 }
-  const refs: Ref<Ball>[] = []
-  const children = Array.from({ length: pairs * 2 }, (_, at) =>
-    playerSpec(`p${at}`, { game, to: () => (refs[at ^ 1] ??= system.lookup<Ball>(`p${at ^ 1}`)!) })
-  )
-  const system = systemOn(clock, children)
-  return { system, game, players: Array.from(children, (_, at) => system.lookup<Ball>(`p${at}`)!) }
-}
+import { ball, pairsOn } from './bench-system.ts'
 
 /* `node --expose-gc build/bench/runtime/tell.js [--ms 100] [--seconds 1] [--json]` */
 await ask('What does it cost an actor to tell another one of its thread, which handles it?', async bench => {
