@@ -8,8 +8,10 @@ import type { SimulatedCluster } from './simulated-cluster.ts'
  */
 export function checkHints(cluster: SimulatedCluster, living: readonly string[], areAllDelivered: boolean): string[] {
   const wrong: string[] = []
-  for (const { name, hasLeft } of cluster.machines) {
-    const kept = hasLeft ? hintsOnDisk(cluster, name) : 0
+  for (const { name, uid, saved, hasLeft } of cluster.machines) {
+    // Who lives, was declared dead and hears of it ends at once: what such a host alone kept, whoever removed it gave up.
+    const wasRemoved = saved?.members.some(member => member.uid === uid && member.state === 'removed') === true
+    const kept = hasLeft && !wasRemoved ? hintsOnDisk(cluster, name) : 0
     if (kept > 0) wrong.push(`${name} has left the cluster with ${kept} hints for others`)
   }
   for (const name of living) {

@@ -169,9 +169,9 @@ function takeClaim(
   context: GossipContext
 ): void {
   if (known.state === 'down') {
-    if (member.incarnation === known.incarnation) return
     // Down for both of us, and they heard its last word: nobody answers who could say it again, so it is believed. Else two rings stay.
-    if (member.state === 'down') return setRow(state, member, about, context)
+    if (member.state === 'down') return compareMembers(known, member) < 0 ? setRow(state, member, about, context) : undefined
+    if (member.incarnation === known.incarnation) return
   }
   // A former self of this host, whose name and place it takes: from here nobody can look for it, so the others are believed.
   if (known.name === context.host) {

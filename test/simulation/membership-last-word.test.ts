@@ -1,5 +1,7 @@
 import t from 'tap'
 import { MembershipCluster } from '../../simulation/membership-cluster.ts'
+import { crashesOf } from './exchange-cluster.ts'
+import { PlansRig } from './plans-cluster.ts'
 
 const weather = { delayMinMs: 0.2, delayMaxMs: 5 }
 const seeds = [1, 2, 3, 4, 5]
@@ -33,5 +35,31 @@ t.test(
       )
       t.same(cluster.crashes, [])
     }
+  }
+)
+
+t.test(
+  'I16: 5 hosts, one is cut off from all; meanwhile another one begins a change, and dies without another life → the one that was cut off hears of the change, too',
+  async t => {
+    const rig = new PlansRig(6, 5)
+    const { cluster } = rig
+    rig.run(5_000)
+    const said = (by: string) => cluster.machine(by).saved?.members.find(({ name }) => name === 'h3')
+    cluster.network.isolate('h4')
+    rig.run(20_000)
+    t.equal(rig.stage('h1', { kind: 'weight', host: 'h3', weight: 2 }), '')
+    t.equal(rig.order('h1', { what: 'commit' }), '')
+    t.ok(rig.until(() => said('h1')?.nextWeight === 2))
+    cluster.kill('h3', false)
+    rig.run(20_000)
+    t.equal(said('h4')?.incarnation, said('h1')?.incarnation)
+    cluster.network.heal()
+    t.ok(
+      rig.until(() => said('h4')?.nextWeight === 2),
+      'else there are two memberships, and nobody joins or leaves any more'
+    )
+    rig.run(10_000)
+    t.same(said('h4'), said('h1'))
+    t.same(crashesOf(cluster), [])
   }
 )
