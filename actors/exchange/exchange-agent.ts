@@ -4,6 +4,7 @@ import type { Behaviour, Context } from '../../runtime/actor.ts'
 import { clerkCorrelations, type ClerkTimer, ExchangeClerk } from './exchange-clerk.ts'
 import { type ExchangeReply, exchangeResponderName } from './exchange-protocol.ts'
 import { ExchangeRun } from './exchange-run.ts'
+import { partOfReturned } from './exchange-shares.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
 import { hostsOfAll, isReachable, type RingView } from '../ring/ring-view.ts'
@@ -29,6 +30,8 @@ interface AgentState {
   /** undefined until the ring is known. */
   clerk: ExchangeClerk | undefined
   run: ExchangeRun | undefined
+  /** The whole is compared soon after. */
+  isPart: boolean
 }
 
 const ringCorrelation = 0
@@ -42,7 +45,7 @@ export const exchangeAgent: Behaviour<AgentState, AgentMessage, WorkArguments, S
   kind: 'exchange-agent',
 
   start(args, context) {
-    const state: AgentState = { args, view: undefined, clerk: undefined, run: undefined }
+    const state: AgentState = { args, view: undefined, clerk: undefined, run: undefined, isPart: false }
     renew(state, context)
     subscribe(context)
     return state
@@ -107,7 +110,9 @@ function begin(state: AgentState, table: BucketTable, context: AgentContext): vo
   state.clerk = new ExchangeClerk(context, { address, correlation: 0, incarnation: 0 }, (again, why) =>
     end(state, again, why, context)
   )
-  state.run = new ExchangeRun(state.clerk, { view, table, self, peer })
+  const part = state.args.afterReturn === true ? partOfReturned(view, self, peer) : undefined
+  state.isPart = part !== undefined
+  state.run = new ExchangeRun(state.clerk, { view, table, self, peer, part })
   state.run.begin()
 }
 
@@ -127,5 +132,5 @@ function end(state: AgentState, again: boolean, why: Fault | undefined, context:
     const isPassing = why.code === 'unavailable' || why.code === 'overloaded'
     context.log[isPassing ? 'info' : 'warn']({ ...facts, code: why.code }, `an exchange ended early: ${why.detail}`)
   } else if (pulled + pushed + failed > 0) context.log.info(facts, 'an exchange has mended replicas')
-  endLease(args, figures, again, context)
+  endLease(args, figures, again, context, state.isPart && why === undefined)
 }

@@ -1,9 +1,11 @@
 import type { Key } from '../../model/key.ts'
 import { limits } from '../../model/limits.ts'
+import { treeHashOf } from '../../model/merkle-tree.ts'
 import { digestOf } from '../../model/siblings-codec.ts'
+import { decodeWords } from '../../model/tree-codec.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { ExchangeDesk, ExchangeFigures } from './exchange-desk.ts'
-import type { ObsoleteKey, RecordsOf } from './exchange-protocol.ts'
+import type { NodesAsk, ObsoleteKey, RecordsOf } from './exchange-protocol.ts'
 import { askOf, ExchangeQueue, leftOf, type Portion } from './exchange-queue.ts'
 import { mergeAsks, mergedOf, recordsOf } from './exchange-records.ts'
 import type { Share } from './exchange-shares.ts'
@@ -19,6 +21,8 @@ export interface MoveTerms {
   readonly peer: HostView
   readonly table: BucketTable
   readonly classes: KeyClasses
+  /** Of keys that both have otherwise: give ours, and ask for theirs where that was not all; else the other way round. */
+  readonly givesFirst: boolean
 }
 
 const recordsMs = 10_000
@@ -36,18 +40,20 @@ export class ExchangeMoves {
   readonly #peer: HostView
   readonly #table: BucketTable
   readonly #classes: KeyClasses
+  readonly #givesFirst: boolean
   readonly #wanted = new ExchangeQueue()
   readonly #given = new ExchangeQueue()
   /** Digests of the records that came: what is the same here now need not go back. */
   readonly #came = new Map<Key, number>()
 
-  constructor(desk: ExchangeDesk, figures: ExchangeFigures, { self, peer, table, classes }: MoveTerms) {
+  constructor(desk: ExchangeDesk, figures: ExchangeFigures, { self, peer, table, classes, givesFirst }: MoveTerms) {
     this.#desk = desk
     this.#figures = figures
     this.#self = self
     this.#peer = peer
     this.#table = table
     this.#classes = classes
+    this.#givesFirst = givesFirst
   }
 
   /** Keys that wait to be moved. */
@@ -57,13 +63,14 @@ export class ExchangeMoves {
 
   /** @param wanted, given hashes of keys whose records are to come, and to go */
   add(share: Share, wanted: readonly number[], given: readonly number[]): void {
-    this.#wanted.add(share, wanted)
+    const later = this.#givesFirst ? new Set(given) : undefined
+    this.#wanted.add(share, later === undefined ? wanted : wanted.filter(hash => !later.has(hash)))
     this.#given.add(share, given)
   }
 
-  /** Move some: first those that are to come, since what they become here may have to go. */
+  /** Move some: as a rule first those that are to come, since what they become here may have to go. */
   move(done: () => void): void {
-    if (this.#wanted.size > 0) this.#pull(done)
+    if (this.#wanted.size > 0 && !(this.#givesFirst && this.#given.size > 0)) this.#pull(done)
     else this.#push(done)
   }
 
@@ -112,7 +119,30 @@ export class ExchangeMoves {
       const records = replies.flatMap(recordsOf).map(each => ({ ...each, pairs: each.pairs.filter(pair => this.#isNews(pair)) }))
       this.#mergeThere(
         records.filter(({ pairs }) => pairs.length > 0),
-        done
+        richer => {
+          if (this.#givesFirst) this.#askBack(portions, taken, records, richer)
+          done()
+        }
+      )
+    })
+  }
+
+  /** Of what was to be given: what did not go, as no record may be too large, or was not all that there is to know, is to come instead. */
+  #askBack(
+    portions: readonly Portion[],
+    taken: readonly (number | undefined)[],
+    records: readonly RecordsOf[],
+    richer: readonly NodesAsk[] | undefined
+  ): void {
+    portions.forEach(({ share, numbers }, index) => {
+      const isOf = ({ partition, n }: Share): boolean => partition === share.partition && n === share.n
+      const asked = numbers.slice(0, taken[index] ?? 0)
+      const told = new Set(records.filter(isOf).flatMap(({ pairs }) => pairs.map(([key]) => treeHashOf(key))))
+      const more = richer?.filter(([partition, n]) => isOf({ partition, n })).flatMap(([, , hashes]) => decodeWords(hashes))
+      const isSettled = (hash: number): boolean => told.has(hash) && more?.includes(hash) === false
+      this.#wanted.add(
+        share,
+        asked.filter(hash => !isSettled(hash))
       )
     })
   }
@@ -143,7 +173,7 @@ export class ExchangeMoves {
         return done()
       }
       const { next } = reply
-      this.#mergeThere(recordsOf(reply), next === undefined ? done : () => this.#streamOut(share, next, done))
+      this.#mergeThere(recordsOf(reply), () => (next === undefined ? done() : this.#streamOut(share, next, done)))
     })
   }
 
@@ -171,17 +201,18 @@ export class ExchangeMoves {
     })
   }
 
-  #mergeThere(records: readonly RecordsOf[], done: () => void): void {
-    if (records.length === 0) return done()
+  /** @param done told what the peer has more of, where we give first */
+  #mergeThere(records: readonly RecordsOf[], done: (richer: readonly NodesAsk[] | undefined) => void): void {
+    if (records.length === 0) return done(undefined)
     const bytes = sizeOfMessage(records)
     this.#desk.askPeer(
-      replyTo => ({ kind: 'push-records', records, replyTo }),
+      replyTo => ({ kind: 'push-records', records, ...(this.#givesFirst && { asksBack: true }), replyTo }),
       recordsMs,
       reply => {
-        if (reply.kind !== 'records-pushed') return done()
+        if (reply.kind !== 'records-pushed') return done(undefined)
         this.#figures.pushed += reply.stored
         this.#figures.failed += reply.failed
-        this.#strip(this.#self, reply.obsolete, () => this.#desk.pause(bytes, done))
+        this.#strip(this.#self, reply.obsolete, () => this.#desk.pause(bytes, () => done(reply.richer)))
       }
     )
   }

@@ -33,7 +33,7 @@ export type ExchangeMessage =
       readonly arrival?: string | undefined
       readonly classes: number
       readonly host: string
-      /** To a host of another datacenter, whose ring is another: the partitions that are meant, as little-endian 32-bit numbers. */
+      /** Only these are meant, as little-endian 32-bit numbers; always given to a host of another datacenter, whose ring is another. */
       readonly partitions?: Uint8Array | undefined
       /** `RootList.digest` of all shared trees. */
       readonly digest: number
@@ -54,7 +54,13 @@ export type ExchangeMessage =
       readonly replyTo: Ref<ExchangeReply>
     }
   /** To be merged. Answered by `records-pushed` when all are flushed. */
-  | { readonly kind: 'push-records'; readonly records: readonly RecordsOf[]; readonly replyTo: Ref<ExchangeReply> }
+  | {
+      readonly kind: 'push-records'
+      readonly records: readonly RecordsOf[]
+      /** Say what of it is `richer` there. */
+      readonly asksBack?: boolean | undefined
+      readonly replyTo: Ref<ExchangeReply>
+    }
 
 export type ExchangeReply =
   | { readonly kind: 'roots-same' }
@@ -75,6 +81,8 @@ export type ExchangeReply =
       readonly failed: number
       /** What the receiver knows to be purged: its sender should forget it, too. */
       readonly obsolete: readonly ObsoleteKey[]
+      /** Where that was asked: hashes of the keys of which the receiver now has something else than came. Earlier versions never say. */
+      readonly richer?: readonly NodesAsk[] | undefined
     }
   | { readonly kind: 'exchange-refused'; readonly fault: Fault }
 

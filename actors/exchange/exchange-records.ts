@@ -1,6 +1,9 @@
 import { bucketOf } from '../../model/key.ts'
+import { treeHashOf } from '../../model/merkle-tree.ts'
+import { digestOf } from '../../model/siblings-codec.ts'
+import { encodeWords } from '../../model/tree-codec.ts'
 import { type BucketTable, propertiesOf } from '../ring/bucket-table.ts'
-import type { ObsoleteKey, RecordsOf } from './exchange-protocol.ts'
+import type { NodesAsk, ObsoleteKey, RecordsOf } from './exchange-protocol.ts'
 import type { HostView } from '../ring/ring-view.ts'
 import type { SystemResources } from '../system-resources.ts'
 import type { VnodeAsk, VnodeReplies } from '../vnode/vnode-desk.ts'
@@ -52,4 +55,23 @@ export function mergedOf(
     }
   }
   return { stored, failed, obsolete }
+}
+
+/** One `compare` for each record: whether it is all that the host has of its key. */
+export function compareAsks(host: HostView, records: readonly RecordsOf[]): readonly VnodeAsk[] {
+  return records.flatMap(({ partition, pairs }) =>
+    pairs.map(([key, siblings]): VnodeAsk => {
+      const digest = digestOf(siblings)
+      return { host, partition, message: replyTo => ({ kind: 'compare', key, digest, replyTo }) }
+    })
+  )
+}
+
+/** Hashes of the keys of which `compareAsks` found something else, or nothing out. */
+export function richerOf(records: readonly RecordsOf[], replies: VnodeReplies): readonly NodesAsk[] {
+  let at = 0
+  return records.flatMap(({ partition, n, pairs }): NodesAsk[] => {
+    const hashes = pairs.flatMap(([key]) => (replies[at++]?.kind === 'same' ? [] : treeHashOf(key)))
+    return hashes.length === 0 ? [] : [[partition, n, encodeWords(hashes)]]
+  })
 }

@@ -8,8 +8,8 @@ import type { Behaviour, Context } from '../../runtime/actor.ts'
 import type { Counter } from '../../runtime/metrics.ts'
 import type { BucketTable } from '../ring/bucket-table.ts'
 import type { ExchangeMessage, ExchangeReply, NodesAsk } from './exchange-protocol.ts'
-import { mergeAsks, mergedOf, recordsOf } from './exchange-records.ts'
-import { gainedShares, rootAsks, rootsOf, sharesAcross, sharesOf } from './exchange-shares.ts'
+import { compareAsks, mergeAsks, mergedOf, recordsOf, richerOf } from './exchange-records.ts'
+import { gainedShares, rootAsks, rootsOf, sharesAcross, sharesOf, sharesWithin } from './exchange-shares.ts'
 import { classesHash, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
 import { type RingKeeperMessage, ringLeaseMs, type RingNews } from '../ring/ring-keeper-protocol.ts'
@@ -129,8 +129,8 @@ function compareRoots(
 ): void {
   const classes = keyClassesOf(state.table, view.replicas)
   const peer = hostsOfAll(view).find(candidate => candidate.name === host)
-  const isOfOurRing = partitions !== undefined || view.epoch === epoch
-  if (peer === undefined || !isOfOurRing || classesHash(classes) !== theirs) {
+  const isAcross = peer !== undefined && peer.dc !== self.dc
+  if (peer === undefined || (!isAcross && view.epoch !== epoch) || classesHash(classes) !== theirs) {
     const detail = `${host} asks by another ring (${epoch}, here ${view.epoch}) or other buckets: again when news has spread`
     return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
   }
@@ -138,12 +138,13 @@ function compareRoots(
     const detail = `${host} takes partitions over for another ring (${arrival}): again when news has spread`
     return reply({ kind: 'exchange-refused', fault: fault('unavailable', detail) })
   }
-  const shares =
-    partitions !== undefined
-      ? sharesAcross(view, classes, self, decodeWords(partitions))
-      : arrival === undefined
-        ? sharesOf(view, classes, self, peer)
-        : gainedShares(view, classes, peer, self)
+  const meant = partitions === undefined ? undefined : decodeWords(partitions)
+  const all = isAcross
+    ? sharesAcross(view, classes, self, meant ?? [])
+    : arrival === undefined
+      ? sharesOf(view, classes, self, peer)
+      : gainedShares(view, classes, peer, self)
+  const shares = meant === undefined ? all : sharesWithin(all, meant)
   state.desk.ask(rootAsks(self, shares, classes), { inFlightMax: asksAtOnce, timeoutMs: rootsMs }, context, replies => {
     const roots = rootsOf(shares, replies, classes)
     if (digestOfRoots(roots) === digest) reply({ kind: 'roots-same' })
@@ -229,12 +230,17 @@ function fetchPage(
 function pushRecords(
   state: ResponderState,
   self: HostView,
-  { records }: Asked<'push-records'>,
+  { records, asksBack }: Asked<'push-records'>,
   reply: Reply,
   context: ResponderContext
 ): void {
   const asks = mergeAsks(self, records, state.table, context.resources)
-  state.desk.ask(asks, { inFlightMax: writesAtOnce, timeoutMs: recordsMs }, context, replies =>
-    reply({ kind: 'records-pushed', ...mergedOf(records, replies) })
-  )
+  const terms = { inFlightMax: writesAtOnce, timeoutMs: recordsMs }
+  state.desk.ask(asks, terms, context, replies => {
+    const merged = mergedOf(records, replies)
+    if (asksBack !== true) return reply({ kind: 'records-pushed', ...merged })
+    state.desk.ask(compareAsks(self, records), terms, context, compared =>
+      reply({ kind: 'records-pushed', ...merged, richer: richerOf(records, compared) })
+    )
+  })
 }

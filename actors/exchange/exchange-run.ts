@@ -6,7 +6,7 @@ import type { ExchangeDesk, ExchangeFigures } from './exchange-desk.ts'
 import { ExchangeMoves } from './exchange-moves.ts'
 import type { NodesAnswer } from './exchange-protocol.ts'
 import { askOf, ExchangeQueue, type Portion } from './exchange-queue.ts'
-import { gainedShares, rootAsks, rootsOf, type Share, sharesAcross, sharesOf } from './exchange-shares.ts'
+import { gainedShares, rootAsks, rootsOf, type Share, sharesAcross, sharesOf, sharesWithin } from './exchange-shares.ts'
 import { classesHash, type KeyClasses, keyClassesOf } from '../vnode/key-classes.ts'
 import { sizeOfMessage } from '../message-size.ts'
 import { bridgedPartitions } from '../replication/bridge.ts'
@@ -22,6 +22,8 @@ export interface ExchangeParties {
   readonly peer: HostView
   /** What this host has taken over from the peer for the ring to be, see `arrivalOf`; undefined: what both own now. */
   readonly arrival?: string | undefined
+  /** Compare these partitions alone, see `partOfReturned`. */
+  readonly part?: readonly number[] | undefined
 }
 
 interface OpenTree {
@@ -61,6 +63,7 @@ export class ExchangeRun {
   readonly #self: HostView
   readonly #peer: HostView
   readonly #arrival: string | undefined
+  readonly #part: readonly number[] | undefined
   readonly #trees = new Map<string, OpenTree>()
   readonly #toRead = new ExchangeQueue()
   /** Nodes above leaves that are looked at a second time. */
@@ -70,24 +73,29 @@ export class ExchangeRun {
   readonly #streams: { readonly share: Share; readonly isOurs: boolean }[] = []
   #isIncomplete = false
 
-  constructor(desk: ExchangeDesk, { view, table, self, peer, arrival }: ExchangeParties) {
+  constructor(desk: ExchangeDesk, { view, table, self, peer, arrival, part }: ExchangeParties) {
     this.#desk = desk
     this.#view = view
     this.#classes = keyClassesOf(table, view.replicas)
     this.#self = self
     this.#peer = peer
     this.#arrival = arrival
-    this.#moves = new ExchangeMoves(desk, this.figures, { self, peer, table, classes: this.#classes })
+    this.#part = part
+    // Who was away has old records of most keys that differ: to be asked for only where they turn out to say something else.
+    const givesFirst = arrival === undefined && peer.isBack && !self.isBack
+    this.#moves = new ExchangeMoves(desk, this.figures, { self, peer, table, classes: this.#classes, givesFirst })
   }
 
   begin(): void {
     const across = this.#peer.dc === this.#self.dc ? undefined : bridgedPartitions(this.#view, this.#self, this.#peer)
     const sharesWith = this.#arrival === undefined ? sharesOf : gainedShares
-    const shares =
+    const all =
       across === undefined
         ? sharesWith(this.#view, this.#classes, this.#self, this.#peer)
         : sharesAcross(this.#view, this.#classes, this.#self, across)
-    const partitions = across === undefined ? undefined : encodeWords(across)
+    const shares = this.#part === undefined ? all : sharesWithin(all, this.#part)
+    const meant = across ?? this.#part
+    const partitions = meant === undefined ? undefined : encodeWords(meant)
     this.figures.trees = shares.length
     if (shares.length === 0) return this.#desk.ended(false, undefined)
     const asks = rootAsks(this.#self, shares, this.#classes)

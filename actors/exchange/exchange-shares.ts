@@ -3,7 +3,7 @@ import type { RootEntry } from '../../model/root-list.ts'
 import { classesHash, classesIn, type KeyClasses } from '../vnode/key-classes.ts'
 import { sourcesOf } from '../ring/gained-partitions.ts'
 import { preferenceOf } from '../ring/ring-index.ts'
-import type { HostView, RingView } from '../ring/ring-view.ts'
+import { type HostView, isReachable, type RingView } from '../ring/ring-view.ts'
 import type { VnodeAsk, VnodeReplies } from '../vnode/vnode-desk.ts'
 import type { VnodeReply } from '../vnode/vnode-protocol.ts'
 
@@ -50,6 +50,25 @@ export function sharesAcross(
   return partitions.flatMap(partition =>
     classesIn(classes).flatMap(n => (preferenceOf(view.owners, partition, n).includes(index) ? [{ partition, n }] : []))
   )
+}
+
+/**
+ * Of two hosts one of which was away until not long ago: the partitions whose first owner that was there meanwhile is the other. What the
+ * one has missed all others have: so one of them gives it, and the others have little to compare later.
+ * @returns undefined: both were away, or neither was, so that there is no such part
+ */
+export function partOfReturned(view: RingView, one: HostView, other: HostView): readonly number[] | undefined {
+  if (one.isBack === other.isBack || one.dc !== other.dc) return undefined
+  const helper = view.hosts.indexOf(one.isBack ? other : one)
+  const wasThere = (index: number): boolean => isReachable(view.hosts[index]!) && !view.hosts[index]!.isBack
+  return view.owners.flatMap((_, partition) =>
+    preferenceOf(view.owners, partition, view.hosts.length).find(wasThere) === helper ? partition : []
+  )
+}
+
+export function sharesWithin(shares: readonly Share[], partitions: readonly number[]): readonly Share[] {
+  const wanted = new Set(partitions)
+  return shares.filter(({ partition }) => wanted.has(partition))
 }
 
 /** One question for each partition of the shares: the roots of its trees. */

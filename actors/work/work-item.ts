@@ -15,6 +15,8 @@ export interface KeptItem extends Leasable {
   totals: WorkFigures
   /** Hints for it may lie here: look for them often. */
   mayHold: boolean
+  /** No run has ended in order yet since its host came back, or this one was started. */
+  afterReturn: boolean
 }
 
 /** When work of a kind is done; each time is drawn from ¾ to 5/4 of it, so that hosts and items do not march in step. */
@@ -74,7 +76,8 @@ export function itemOf({ job, kind, subject, isReady, incarnation }: WorkWanted,
     figures: {},
     totals: {},
     // What this host kept before it was started, it does not know yet.
-    mayHold: true
+    mayHold: true,
+    afterReturn: true
   }
 }
 

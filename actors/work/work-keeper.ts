@@ -116,7 +116,11 @@ export const workKeeper: Behaviour<KeeperState, KeeperMessage, WorkKeeperArgumen
         hintsPending(state, message.targets, context)
         break
       case 'run':
-        for (const item of state.items.values()) if (message.kinds.includes(item.kind)) schedule(item, context.now())
+        for (const item of state.items.values()) {
+          if (!message.kinds.includes(item.kind)) continue
+          item.afterReturn = false
+          schedule(item, context.now())
+        }
         proceed(state, context)
         return context.send(message.replyTo, described(state, context))
       case 'describe-work':
@@ -179,6 +183,7 @@ function refresh(state: KeeperState, item: KeptItem, { isReady, incarnation }: W
     stop(state, item, context)
     revoke(item, context.now())
   } else if (isBack) {
+    item.afterReturn = true
     schedule(item, context.now() + drawn(rhythms[item.kind].backMs, context.random()))
   }
 }
@@ -218,13 +223,14 @@ function renewed(state: KeeperState, message: Extract<WorkMessage, { kind: 'rene
 }
 
 function done(state: KeeperState, message: Extract<WorkMessage, { kind: 'done' }>, context: KeeperContext): void {
-  const { job, fence, figures, again } = message
+  const { job, fence, figures, again, isPart = false } = message
   const item = state.items.get(job)
   if (item === undefined) return
-  if (!finish(item, fence, context.now(), drawn(restMsOf(item, again), context.random()))) return
+  if (!finish(item, fence, context.now(), drawn(restMsOf(item, again || isPart), context.random()))) return
   item.figures = figures
   settle(item)
-  item.runs++
+  if (!isPart) item.runs++
+  if (isPart || !again) item.afterReturn = false
   item.mayHold ||= again
   state.runs[item.kind].add()
   const orphan = item.mayHold ? undefined : [...state.orphans].find(uid => job === `handoff/${uidText(uid)}`)
@@ -274,7 +280,7 @@ function proceed(state: KeeperState, context: KeeperContext): void {
 function begin(state: KeeperState, item: KeptItem, context: KeeperContext): void {
   const { job, kind, subject } = item
   const fence = context.incarnation + state.leases + 1
-  const args: WorkArguments = { job, subject, fence }
+  const args: WorkArguments = { job, subject, fence, ...(item.afterReturn && { afterReturn: true }) }
   item.figures = {}
   const worker = context.startChild(state.args.supervisor, {
     type: 'actor',

@@ -20,14 +20,15 @@ export function renewLease<M extends { readonly kind: string }, R>(
   })
 }
 
-/** Say that the work is through, and exit. @param again there is more to do soon */
+/** Say that the work is through, and exit. @param again there is more to do soon @param isPart it was about a part, as after a return */
 export function endLease<M extends { readonly kind: string }, R>(
   { job, fence }: WorkArguments,
   figures: WorkFigures,
   again: boolean,
-  context: Context<M, R>
+  context: Context<M, R>,
+  isPart = false
 ): void {
-  context.signal(keeperOf(context), { kind: 'done', job, fence, figures: { ...figures }, again })
+  context.signal(keeperOf(context), { kind: 'done', job, fence, figures: { ...figures }, again, ...(isPart && { isPart }) })
   context.exit('normal')
 }
 

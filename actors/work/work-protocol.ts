@@ -23,6 +23,8 @@ export interface WorkArguments {
   readonly subject: string
   /** Rises with each lease of the item: who holds a lower one has lost it. */
   readonly fence: number
+  /** No run has ended in order yet since its host came back, or this one was started. */
+  readonly afterReturn?: boolean
 }
 
 /** A lease holds so long after the last `renew`. */
@@ -47,6 +49,8 @@ export type WorkMessage =
       readonly fence: number
       readonly figures: WorkFigures
       readonly again: boolean
+      /** It was about a part, as after a return; the whole is to be done soon. */
+      readonly isPart?: boolean
     }
   /**
    * From a vnode of this host: it keeps hints for the hosts of these uids. Their handoff runs soon, and again until a run ends
@@ -72,7 +76,7 @@ export interface WorkItem {
   readonly fence: number
   /** Times a lease lapsed or its worker crashed since the host started. */
   readonly lost: number
-  /** Runs that ended in order since the host started; one that was asked for by `run` is through when this has risen. */
+  /** Runs about the whole that ended in order since the host started; one that was asked for by `run` is through when this has risen. */
   readonly runs: number
   /** Of the run under way, else of the last one. */
   readonly figures: WorkFigures
