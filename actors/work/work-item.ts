@@ -44,6 +44,8 @@ export const rhythms: Readonly<Record<WorkKind, Rhythm>> = {
 }
 /** A handoff looks again after this while hints may lie here. */
 const hintsMs = 10_000
+/** After a part: by then the others are through with theirs, as a rule, and little is left to compare. */
+const partMs = 6_000
 
 export const terms: LeaseTerms = {
   leaseMs: workLeaseMs,
@@ -52,9 +54,10 @@ export const terms: LeaseTerms = {
   runningMax: limits.workersMax
 }
 
-/** How long after a run the next one begins, more or less. @param again it left something to do */
-export function restMsOf(item: KeptItem, again: boolean): number {
+/** How long after a run the next one begins, more or less. @param again it left something to do @param isPart it was about a part */
+export function restMsOf(item: KeptItem, again: boolean, isPart: boolean): number {
   const { periodMs, againMs } = rhythms[item.kind]
+  if (isPart && !again) return partMs
   return again ? againMs : item.kind === 'handoff' && item.mayHold ? hintsMs : periodMs
 }
 

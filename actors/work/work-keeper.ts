@@ -226,7 +226,7 @@ function done(state: KeeperState, message: Extract<WorkMessage, { kind: 'done' }
   const { job, fence, figures, again, isPart = false } = message
   const item = state.items.get(job)
   if (item === undefined) return
-  if (!finish(item, fence, context.now(), drawn(restMsOf(item, again || isPart), context.random()))) return
+  if (!finish(item, fence, context.now(), drawn(restMsOf(item, again, isPart), context.random()))) return
   item.figures = figures
   settle(item)
   if (!isPart) item.runs++
