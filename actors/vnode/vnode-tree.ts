@@ -139,9 +139,9 @@ export class VnodeTree {
     this.#begin(context)
   }
 
-  /** The leaves have become so long that listing them costs more than another scan. */
+  /** The leaves have become so long that to list them costs more than to go down to shorter ones. It seldom is: a tree is built anew once for each sixteenfold. */
   #hasOutgrown(): boolean {
-    for (const tree of this.#trees?.values() ?? []) if (depthFor(tree.keys / 2) > tree.depth) return true
+    for (const tree of this.#trees?.values() ?? []) if (depthFor(tree.keys) > tree.depth) return true
     return false
   }
 

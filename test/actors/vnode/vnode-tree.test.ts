@@ -266,3 +266,24 @@ t.test(
     t.same(rig.wrong, [])
   }
 )
+
+t.test('a tree was built of few keys, and many came since → it is as deep as one that is built now', async t => {
+  const rig = rigOf()
+  const many = Array.from({ length: 3_000 }, (_, index) => keyOfText('most', `k${index}`))
+  const set = (from: number, to: number): void => {
+    for (const key of many.slice(from, to)) rig.tell({ kind: 'set', key, counter: 1 })
+    rig.clock.run(rig.clock.now() + 100)
+    rig.ask(0)
+    rig.clock.run(rig.clock.now() + 200)
+  }
+  set(0, 1_000)
+  set(1_000, 3_000)
+  t.match(
+    rig.replies.map(reply => (reply.kind === 'roots' ? reply.trees[0] : reply)),
+    [
+      { keys: 1_000, depth: 2 },
+      { keys: 3_000, depth: 3 }
+    ]
+  )
+  t.same(rig.wrong, [])
+})
