@@ -14,6 +14,7 @@ import { ringObserver, type RingViews } from './ring-observer.ts'
 import { type CourseOutcome, newcomersOfResize, ResizeOperator } from './resize-course.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedCluster } from './simulated-cluster.ts'
+import { NeverRests } from './simulation.ts'
 import { StoreCheck } from './store-check.ts'
 import type { Violation } from './violation.ts'
 import type { SeenMessage } from './watched-system.ts'
@@ -97,15 +98,28 @@ class Run {
   }
 
   run(): Outcome {
+    let healedMs = Number.POSITIVE_INFINITY
+    try {
+      healedMs = this.#play()
+    } catch (error) {
+      if (!(error instanceof NeverRests)) throw error
+      this.#check.report('it comes to rest', undefined, error.message)
+    }
+    return this.#outcome(healedMs)
+  }
+
+  /** From the birth of the cluster to the checks. @returns see `Outcome.healedMs` */
+  #play(): number {
     const { fromMs, untilMs, faults } = this.#scenario
     const cluster = this.#cluster
+    const { simulation } = cluster
     for (const { name } of cluster.machines) cluster.start(name)
     this.#startObserver()
-    cluster.clock.run(fromMs)
+    simulation.run(fromMs)
     this.#startClients()
     this.#injector.schedule(faults)
     this.#course?.begin()
-    cluster.clock.run(untilMs)
+    simulation.run(untilMs)
     this.#heal()
     const healedMs = this.#awaitCourse() ? this.#awaitAgreement(cluster.clock.now()) : Number.POSITIVE_INFINITY
     if (Number.isFinite(healedMs)) this.#awaitSilence()
@@ -119,6 +133,11 @@ class Run {
     for (const { actor, error } of cluster.crashes.slice(0, crashesShown)) {
       this.#check.report('no actor crashes', undefined, `${actor} crashed: ${error}`)
     }
+    return healedMs
+  }
+
+  #outcome(healedMs: number): Outcome {
+    const cluster = this.#cluster
     const { attempts, acknowledged, refused, indeterminate } = this.#history
     return {
       seed: this.#scenario.seed,
@@ -219,7 +238,7 @@ class Run {
   /** @returns how long it took, without any client's help */
   #awaitAgreement(healedAtMs: number): number {
     const cluster = this.#cluster
-    cluster.clock.run(healedAtMs + settleMs)
+    cluster.simulation.run(healedAtMs + settleMs)
     if (this.#scenario.faults.some(fault => fault.kind === 'corrupt')) this.#scrub()
     let rings: string[] = []
     let differing: Disagreement[] = []
@@ -238,10 +257,10 @@ class Run {
 
   /** Once all are equal, repair has nothing to do: nothing of users is written any more. */
   #awaitSilence(): void {
-    const { clock } = this.#cluster
-    clock.run(clock.now() + lateMs)
+    const { clock, simulation } = this.#cluster
+    simulation.run(clock.now() + lateMs)
     const before = this.#storeCheck.writes
-    clock.run(clock.now() + silenceMs)
+    simulation.run(clock.now() + silenceMs)
     const writes = this.#storeCheck.writes - before
     if (writes > 0)
       this.#check.report('I15', undefined, `${writes} records were written in ${silenceMs} ms with nothing to repair`)

@@ -22,6 +22,14 @@ export interface WorldOptions {
 }
 
 const crashesMax = 1_000
+/** A hundred times what busy clusters need: whoever handles more in a second of virtual time would never end. */
+const eventsPerSecondMax = 1_000_000
+const secondMs = 1_000
+
+/** Actors keep each other busy for ever, such as two that pass a message on to each other. */
+export class NeverRests extends Error {
+  override readonly name = 'NeverRests'
+}
 
 /**
  * A small world: hosts with threads of real actors, on virtual time, with links that can be cut, and dice.
@@ -79,20 +87,29 @@ export class Simulation {
     this.#watcher.onMessage = onMessage
   }
 
-  /** Let everything happen that is due until `untilMs`. */
+  /**
+   * Let everything happen that is due until `untilMs`.
+   * @throws {NeverRests}
+   */
   run(untilMs: number): void {
-    this.clock.run(untilMs)
+    const { clock } = this
+    do {
+      const nextMs = Math.min(untilMs, clock.now() + secondMs)
+      if (clock.run(nextMs, eventsPerSecondMax) < eventsPerSecondMax) continue
+      throw new NeverRests(`${eventsPerSecondMax} messages and timers within one second of virtual time, at ${clock.now()} ms`)
+    } while (clock.now() < untilMs)
   }
 
   /**
    * Go on until `isDone`, looking every `everyMs`.
    * @returns whether it was, within `withinMs` from now
+   * @throws {NeverRests}
    */
   runUntil(isDone: () => boolean, withinMs: number, everyMs = 10): boolean {
     const endMs = this.clock.now() + withinMs
     while (!isDone()) {
       if (this.clock.now() >= endMs) return false
-      this.clock.run(Math.min(endMs, this.clock.now() + everyMs))
+      this.run(Math.min(endMs, this.clock.now() + everyMs))
     }
     return true
   }

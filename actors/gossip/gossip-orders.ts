@@ -44,7 +44,7 @@ function isOfPlan(state: GossipState, { planned }: Member): boolean {
 
 /** A host that is down for good shall be removed, or stay after all. */
 export function takeRemove(state: GossipState, message: Of<'remove'>, context: GossipContext): void {
-  const { name, order, replyTo } = message
+  const { name, order, isPassedOn, replyTo } = message
   const { members } = state.members
   const self = selfOf(state, context)
   const ofName = members.filter(member => member.name === name)
@@ -60,13 +60,13 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
     const why = passToDatacenter(state, subject, message, context)
     return why === undefined ? undefined : refuse(replyTo, why, context)
   }
-  // A host that replaces it sees to it that it is declared dead.
-  const other = changesOf(members).find(
-    ({ kind, by, subject: moved, replaced }) =>
-      by !== self && ((kind === 'remove' && moved === subject) || (kind === 'replace' && replaced === subject))
-  )
-  if (other !== undefined && other.by.state !== 'down')
-    return context.signal<GossipMessage>(agentOf(other.by.name) as Ref<GossipMessage>, message)
+  const seesTo = seerOf(members, self, subject)
+  if (seesTo !== undefined) {
+    // Two that each hold the other to see to it would pass it on for ever.
+    if (isPassedOn === true)
+      return refuse(replyTo, fault('unavailable', `${seesTo.name} sees to ${name}: again when all have heard`), context)
+    return context.signal<GossipMessage>(agentOf(seesTo.name) as Ref<GossipMessage>, { ...message, isPassedOn: true })
+  }
   const isOwn = self.removing === subject.uid && !isGone(subject.state)
   if (order === 'give-up') {
     if (isOwn) {
@@ -88,6 +88,19 @@ export function takeRemove(state: GossipState, message: Of<'remove'>, context: G
     publish(state, context)
   }
   tell(state, subject.uid, replyTo, context)
+}
+
+/**
+ * The other host that has to hear of an order to remove one; undefined: this one does what there is to do. Two may have announced the same removal, each
+ * before it heard of the other; both go on with it.
+ */
+function seerOf(members: readonly Member[], self: Member, subject: Member): Member | undefined {
+  const changes = changesOf(members)
+  // A host that replaces it sees to it that it is declared dead.
+  const successor = changes.find(({ kind, replaced }) => kind === 'replace' && replaced === subject)?.by
+  if (successor !== undefined && successor.state !== 'down') return successor === self ? undefined : successor
+  const by = changes.filter(({ kind, subject: moved }) => kind === 'remove' && moved === subject).map(change => change.by)
+  return by.includes(self) ? undefined : by.find(({ state }) => state !== 'down')
 }
 
 function whyNotRemove(state: GossipState, self: Member, subject: Member): Fault | undefined {

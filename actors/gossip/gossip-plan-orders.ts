@@ -36,6 +36,9 @@ export function takePlanOrder(state: GossipState, message: Of<'plan'>, context: 
     const keeper = isSubmitted ? self : (kept?.keeper ?? keeperToBe(state, self, message, context))
     if (keeper !== self) {
       if (keeper.state === 'down') return refuse(keeperIsDown(keeper))
+      // Two that each hold the other to keep the plan would pass it on for ever.
+      if (message.isPassedOn === true)
+        return refuse(fault('unavailable', `${keeper.name} keeps the plan: again when all have heard`))
       return context.signal<GossipMessage>(agentOf(keeper.name) as Ref<GossipMessage>, { ...message, isPassedOn: true })
     }
     const why = carryOut(state, self, kept?.plan, order, context)

@@ -128,7 +128,13 @@ export type GossipMessage =
   /** Give up your place on the ring, hand over what you keep, and end. Answered by `change-told` or `refused`. */
   | { readonly kind: 'leave'; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
   /** Have a dead host removed; passed on to the host that sees it through already. Answered as `leave`. */
-  | { readonly kind: 'remove'; readonly name: string; readonly order: ChangeOrder; readonly replyTo: Ref<ChangeReply> }
+  | {
+      readonly kind: 'remove'
+      readonly name: string
+      readonly order: ChangeOrder
+      readonly isPassedOn?: true
+      readonly replyTo: Ref<ChangeReply>
+    }
   /** Have a datacenter removed all of whose hosts are down for good. Answered by `datacenter-removed` or `refused`. */
   | { readonly kind: 'remove-datacenter'; readonly dc: string; readonly replyTo: Ref<DatacenterReply> }
   /** An operator's word on staged changes; passed on to the host that keeps them, or can. Answered by `plan-told` or `refused`. */

@@ -4,7 +4,7 @@ import type { SimulatedCluster } from '../../simulation/simulated-cluster.ts'
 
 export type OperatorRef = Ref<PlanReply> & Ref<ChangeReply> & Ref<DatacenterReply>
 
-const operator = {
+export const operator = {
   address: addressOf(threadAddressOf('operator', 'main'), 'nobody'),
   correlation: 0,
   incarnation: 0

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Message } from '../../bus/bus.ts'
 import { addressOf, threadAddressOf } from '../../bus/bus.ts'
 import type { Behaviour } from '../../runtime/actor.ts'
-import { Simulation, type WorldOptions } from '../../simulation/index.ts'
+import { NeverRests, Simulation, type WorldOptions } from '../../simulation/index.ts'
 
 /** Notes when it was told something, by its own clocks. */
 const diary: Behaviour<undefined, Message, string[]> = {
@@ -134,6 +134,29 @@ t.test('simulation: watch shows every message with its contents, until it is tol
   tell('two')
   simulation.run(40)
   t.same(seen, ['one false', 'one true'])
+})
+
+t.test('simulation: two actors pass a message on to each other for ever → it ends, and says so', async t => {
+  const addressed = (host: string) => ({
+    address: addressOf(threadAddressOf(host, 'main'), 'echo'),
+    correlation: 0,
+    incarnation: 0
+  })
+  const echo: Behaviour<undefined, Message, string> = {
+    kind: 'echo',
+    start: () => undefined,
+    receive: (_, message, context) => context.signal(addressed(context.host === 'a' ? 'b' : 'a'), message)
+  }
+  const simulation = new Simulation({ seed: 1, encode: false })
+  const child = { type: 'actor', name: 'echo', behaviour: echo, args: '' } as const
+  for (const host of ['a', 'b'])
+    simulation.host(host).thread('main', {
+      tree: { type: 'supervisor', name: 'root', strategy: 'one-for-one', intensity: 0, periodMs: 1_000, children: [child] }
+    })
+  simulation.run(10)
+  simulation.host('a').threads.get('main')!.system.signal(addressed('b'), { kind: 'ball' })
+  t.throws(() => simulation.run(2_000), NeverRests)
+  t.throws(() => simulation.runUntil(() => false, 2_000), NeverRests)
 })
 
 t.test('docs/simulation.md: its example is examples/simulated-actors, which runs and says the same each time', async t => {
