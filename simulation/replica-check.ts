@@ -55,6 +55,20 @@ export function disagreements(cluster: SimulatedCluster, views: readonly RingVie
   return found
 }
 
+/**
+ * Whether a host still has users' records of a partition that it does not own.
+ * @param views as in `disagreements`
+ */
+export function keepsStrays(cluster: SimulatedCluster, views: readonly RingView[], host: string): boolean {
+  const { disk } = cluster.machine(host)
+  const view = views.find(({ hosts }) => hosts.some(({ name }) => name === host))
+  const self = view?.hosts.findIndex(({ name }) => name === host) ?? -1
+  const isOwn = (partition: number): boolean =>
+    view === undefined || preferenceOf(view.owners, partition, view.replicas).includes(self)
+  const keys = (partition: number): Key[] => [...(disk.pairs(partition)?.keys() ?? [])]
+  return [...disk.partitions()].some(partition => !isOwn(partition) && keys(partition).some(key => key > systemKeysEnd))
+}
+
 /** Records are canonical: equal siblings have equal bytes. */
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0)

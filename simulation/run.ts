@@ -1,3 +1,4 @@
+import type { RingView } from '../actors/ring/ring-view.ts'
 import type { WorkMessage } from '../actors/work/work-protocol.ts'
 import { addressOf, threadAddressOf } from '../bus/bus.ts'
 import type { Key } from '../model/key.ts'
@@ -8,7 +9,7 @@ import { finalReader } from './final-reader.ts'
 import { checkHints, hintsOnDisk } from './hint-check.ts'
 import { checkOwed, owedOnDisk } from './owed-check.ts'
 import { ReadCheck } from './read-check.ts'
-import { type Disagreement, disagreements } from './replica-check.ts'
+import { type Disagreement, disagreements, keepsStrays } from './replica-check.ts'
 import { checkRings } from './ring-check.ts'
 import { ringObserver, type RingViews } from './ring-observer.ts'
 import { type CourseOutcome, newcomersOfResize, ResizeOperator } from './resize-course.ts'
@@ -52,6 +53,8 @@ export interface RunObserver {
 const settleMs = 5_000
 const lookMs = 1_000
 const silenceMs = 10_000
+/** What a host owns no more it gives to all owners, whether they have it or not, and then forgets it: in this time, as a rule. */
+const straysMsMax = 60_000
 /** After replicas are equal, an exchange that was held up, or found old trees, may still carry what arrived otherwise meanwhile. */
 const lateMs = 25_000
 const readersMsMax = 30_000
@@ -244,7 +247,7 @@ class Run {
     let differing: Disagreement[] = []
     const isQuiet = (): boolean => {
       rings = this.#datacenters().flatMap(names => checkRings(this.#views, names))
-      const views = this.#datacenters().flatMap(([name = '']) => this.#views.get(name) ?? [])
+      const views = this.#ringViews()
       differing = views.length === 0 ? [] : disagreements(cluster, views, views[0]!.replicas)
       const isNothingKept = (name: string): boolean => hintsOnDisk(cluster, name) === 0 && owedOnDisk(cluster, name) === 0
       return rings.length === 0 && differing.length === 0 && this.#names().every(isNothingKept)
@@ -259,11 +262,18 @@ class Run {
   #awaitSilence(): void {
     const { clock, simulation } = this.#cluster
     simulation.run(clock.now() + lateMs)
+    const keepsNone = (): boolean => !this.#names().some(name => keepsStrays(this.#cluster, this.#ringViews(), name))
+    simulation.runUntil(keepsNone, straysMsMax, lookMs)
     const before = this.#storeCheck.writes
     simulation.run(clock.now() + silenceMs)
     const writes = this.#storeCheck.writes - before
     if (writes > 0)
       this.#check.report('I15', undefined, `${writes} records were written in ${silenceMs} ms with nothing to repair`)
+  }
+
+  /** One of each datacenter. */
+  #ringViews(): RingView[] {
+    return this.#datacenters().flatMap(([name = '']) => this.#views.get(name) ?? [])
   }
 
   /** The hosts of each. */
