@@ -7,7 +7,7 @@ import type { BackupDirectory } from '../../api/backup/backup-directory.ts'
 import type { Manifest } from '../../api/backup/manifest.ts'
 import { VerifyRun } from '../../api/backup/verify-run.ts'
 import { servingCluster } from './asking-client.ts'
-import { backupDirectory, BackupOperator } from './backup-rig.ts'
+import { backupDirectory, BackupOperator, keepsTombstones } from './backup-rig.ts'
 import { crashesOf, place, setBucket } from './exchange-cluster.ts'
 
 const partitions = 8
@@ -142,7 +142,7 @@ t.test(
 )
 
 t.test('B8: incremental cuts → read only what changed, and each holds what a full one would', async t => {
-  const { cluster, client } = servingCluster({ seed: 306, hosts: 3, partitions })
+  const { cluster, client } = servingCluster({ seed: 306, hosts: 3, partitions, ...keepsTombstones })
   for (let index = 0; index < 400; index++) client.put('h1', keyAt(index), `v${index}`, undefined, { level: 'all' })
   const directory = backupDirectory(t)
   const operator = new BackupOperator(cluster)

@@ -4,7 +4,7 @@ import { type Key, keyOfText, partitionOf, positionOf, systemKeysEnd } from '../
 import { isDeleted } from '../../model/siblings.ts'
 import type { SimulatedCluster, StoreWrite } from '../../simulation/simulated-cluster.ts'
 import { servingCluster } from './asking-client.ts'
-import { backupDirectory, BackupOperator } from './backup-rig.ts'
+import { backupDirectory, BackupOperator, keepsTombstones } from './backup-rig.ts'
 import { areEqual, crashesOf, sumOf } from './exchange-cluster.ts'
 
 const partitions = 8
@@ -183,7 +183,7 @@ t.test(
 )
 
 t.test('B8: cut after cut is restored into a cluster that is kept open → it holds what the last one says', async t => {
-  const source = servingCluster({ seed: 431, hosts: 3, partitions })
+  const source = servingCluster({ seed: 431, hosts: 3, partitions, ...keepsTombstones })
   const directory = backupDirectory(t)
   const from = new BackupOperator(source.cluster)
   const standby = servingCluster({ seed: 432, hosts: 3, ...quick, uidFirst: 5_000 })
