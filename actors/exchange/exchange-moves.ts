@@ -119,6 +119,7 @@ export class ExchangeMoves {
       const records = replies.flatMap(recordsOf).map(each => ({ ...each, pairs: each.pairs.filter(pair => this.#isNews(pair)) }))
       this.#mergeThere(
         records.filter(({ pairs }) => pairs.length > 0),
+        this.#givesFirst,
         richer => {
           if (this.#givesFirst) this.#askBack(portions, taken, records, richer)
           done()
@@ -173,7 +174,7 @@ export class ExchangeMoves {
         return done()
       }
       const { next } = reply
-      this.#mergeThere(recordsOf(reply), () => (next === undefined ? done() : this.#streamOut(share, next, done)))
+      this.#mergeThere(recordsOf(reply), false, () => (next === undefined ? done() : this.#streamOut(share, next, done)))
     })
   }
 
@@ -201,12 +202,12 @@ export class ExchangeMoves {
     })
   }
 
-  /** @param done told what the peer has more of, where we give first */
-  #mergeThere(records: readonly RecordsOf[], done: (richer: readonly NodesAsk[] | undefined) => void): void {
+  /** @param done told what the peer has more of, where it was asked that */
+  #mergeThere(records: readonly RecordsOf[], asksBack: boolean, done: (richer: readonly NodesAsk[] | undefined) => void): void {
     if (records.length === 0) return done(undefined)
     const bytes = sizeOfMessage(records)
     this.#desk.askPeer(
-      replyTo => ({ kind: 'push-records', records, ...(this.#givesFirst && { asksBack: true }), replyTo }),
+      replyTo => ({ kind: 'push-records', records, ...(asksBack && { asksBack }), replyTo }),
       recordsMs,
       reply => {
         if (reply.kind !== 'records-pushed') return done(undefined)
